@@ -1,0 +1,1 @@
+"""First boot: facts, a plan, and its execution under a lock with a journal."""

@@ -1,0 +1,1 @@
+"""From the text of an INI to values: locate, overlay, interpolate, load."""

@@ -1,0 +1,1 @@
+"""The single-threaded process that owns sockets, signals, workers and the drain."""

@@ -1,0 +1,1 @@
+"""What the outside sees: logs, access log, status, metrics, the health port."""

@@ -1,0 +1,1 @@
+"""One module per server family, behind one contract and one registry."""

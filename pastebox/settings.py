@@ -1,0 +1,432 @@
+"""The one table of settings: argument, environment, ``[pastebox]`` section, default.
+
+Every row of :class:`Settings` is an option. Its name gives all spellings: ``drain_delay`` is
+``--drain-delay``, ``PASTEBOX_DRAIN_DELAY``, ``PASTEBOX_DRAIN_DELAY_FILE`` and ``drain_delay``
+in the INI's ``[pastebox]`` section. The parser, the documentation and the tests read this table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic, NamedTuple, TypeVar, cast, overload
+
+from pastebox.errors import ConfigError, PasteboxError, UsageError
+
+T = TypeVar("T")
+PREFIX = "PASTEBOX_"
+
+
+class Converter(NamedTuple, Generic[T]):
+    """A reader of text: what it expects, in words, and the function that reads it.
+
+    The function raises ``ValueError`` for text that is not what is expected.
+    """
+
+    expected: str
+    read: Callable[[str], T]
+    choices: tuple[str, ...] = ()
+
+
+def one_of(*words: str) -> Converter[str]:
+    """Accept exactly one of ``words``."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError
+        return text
+
+    return Converter("one of " + ", ".join(words), read, words)
+
+
+def integer(least: int, most: int) -> Converter[int]:
+    """Accept a decimal number in a closed range."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError
+        return int(text)
+
+    return Converter(f"a number from {least} to {most}", read)
+
+
+def _read_port(text: str) -> int | None:
+    return None if text == "off" else PORT.read(text)
+
+
+def _read_seconds(text: str) -> float:
+    """Read ``20``, ``20s``, ``500ms``, ``5m`` or ``1h30m`` as seconds."""
+    units = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+    if not re.fullmatch(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+|[0-9]+(?:\.[0-9]+)?", text):
+        raise ValueError
+    parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|)", text)
+    return sum(float(number) * units[unit] for number, unit in parts)
+
+
+def _read_flag(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+    if text.lower() not in words:
+        raise ValueError
+    return words[text.lower()]
+
+
+def _read_text(text: str) -> str:
+    if not text:
+        raise ValueError
+    return text
+
+
+def _read_words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _read_workers(text: str) -> int:
+    return 0 if text == "auto" else WORKER_COUNT.read(text)
+
+
+PORT = integer(0, 65535)
+WORKER_COUNT = integer(1, 512)
+TEXT = Converter("a text that is not empty", _read_text)
+SECONDS = Converter("a duration such as 20, 20s, 500ms or 1h30m", _read_seconds)
+FLAG = Converter("on or off", _read_flag)
+WORDS = Converter("words separated by commas or spaces", _read_words)
+PORT_OR_OFF = Converter("a number from 0 to 65535, or off", _read_port)
+WORKERS = Converter("a number from 1 to 512, or auto", _read_workers)
+
+
+class Option(Generic[T]):
+    """One row of the table, and the typed attribute through which its value is read."""
+
+    name: str = ""
+
+    def __init__(
+        self,
+        group: str,
+        default: str | None,
+        converter: Converter[T],
+        text: str,
+        *,
+        metavar: str = "VALUE",
+    ) -> None:
+        self.group = group
+        self.default = default
+        self.converter = converter
+        self.text = text
+        self.metavar = metavar
+
+    def __set_name__(self, owner: type[Settings], name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type[Settings]) -> Option[T]: ...
+    @overload
+    def __get__(self, instance: Settings, owner: type[Settings]) -> T: ...
+    def __get__(self, instance: Settings | None, owner: type[Settings]) -> Option[T] | T:
+        if instance is None:
+            return self
+        return instance.value(self)
+
+    @property
+    def environment(self) -> str:
+        """The environment variable: ``PASTEBOX_DRAIN_DELAY``."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """The command-line option: ``--drain-delay``."""
+        return "--" + self.name.replace("_", "-")
+
+
+def unset(
+    group: str, converter: Converter[T], text: str, *, metavar: str = "VALUE"
+) -> Option[T | None]:
+    """Make a row without a default: its value is ``None`` until somebody gives one."""
+    return Option(group, None, cast("Converter[T | None]", converter), text, metavar=metavar)
+
+
+class Given(NamedTuple):
+    """A value as somebody wrote it, and where: ``argument --port``, ``app.ini:14``."""
+
+    text: str
+    origin: str
+    file: str | None = None
+    line: int | None = None
+
+
+class Settings:
+    """The resolved settings. Each attribute is typed by its row's converter."""
+
+    ini = unset("configuration", TEXT, "the INI file, or an egg: spec", metavar="FILE")
+    app = unset("configuration", TEXT, "the distribution that make-config configures", metavar="NAME"
+    )
+    set = unset("configuration", TEXT,
+        "lines of section|key=value that override the INI",
+        metavar="LINES",
+    )
+    overlay_dir = Option(
+        "configuration",
+        "/etc/pastebox/conf.d",
+        TEXT,
+        "directory of *.ini files laid over the INI, in sorted order",
+        metavar="DIR",
+    )
+    secrets_dir = Option(
+        "configuration", "/run/secrets", TEXT, "directory of %(SECRET_name)s files", metavar="DIR"
+    )
+    data_dir = unset("first boot", TEXT,
+        "where .pastebox/ keeps the journal and a generated INI; the INI's directory by default",
+        metavar="DIR",
+    )
+    setup = Option(
+        "first boot",
+        "auto",
+        one_of("auto", "always", "never", "only", "wait"),
+        "when to run setup-app: as the journal says, always, never, only that, or wait for it",
+    )
+    setup_on_partial = Option(
+        "first boot",
+        "retry",
+        one_of("retry", "fail"),
+        "what to do with a setup that was interrupted or failed",
+    )
+    setup_timeout = Option(
+        "first boot", "1h", SECONDS, "time limit of one setup step", metavar="TIME"
+    )
+    lock = Option(
+        "first boot", "file", one_of("file", "none"), "what keeps two first boots apart"
+    )
+    lock_timeout = Option(
+        "first boot", "300s", SECONDS, "how long to wait for the lock", metavar="TIME"
+    )
+    wait_for = unset("first boot", WORDS,
+        "addresses to wait for before setup, such as tcp://db:5432",
+        metavar="URLS",
+    )
+    wait_timeout = Option(
+        "first boot", "60s", SECONDS, "how long to wait for them", metavar="TIME"
+    )
+    hooks_dir = Option(
+        "first boot",
+        "/docker-entrypoint.d",
+        TEXT,
+        "directory of <phase>/NN-name.{sh,py,envsh} hooks",
+        metavar="DIR",
+    )
+    hook_timeout = Option("first boot", "300s", SECONDS, "time limit of one hook", metavar="TIME")
+    mode = Option(
+        "serving", "foreground", one_of("foreground", "sleep"), "serve, or stay up to be diagnosed"
+    )
+    server = unset("serving", TEXT, "the runner, instead of the INI's", metavar="NAME")
+    host = unset("serving", TEXT, "address to bind, instead of the INI's", metavar="HOST")
+    port = unset("serving", PORT, "port to bind, instead of the INI's", metavar="PORT")
+    workers = Option(
+        "serving", "1", WORKERS, "worker processes on the shared socket", metavar="COUNT"
+    )
+    cpu_affinity = Option(
+        "serving", "off", one_of("off", "auto"), "keep each worker on one CPU of its own"
+    )
+    drain_delay = Option(
+        "serving",
+        "0s",
+        SECONDS,
+        "how long to go on accepting after TERM, while load balancers notice",
+        metavar="TIME",
+    )
+    drain_timeout = Option(
+        "serving", "20s", SECONDS, "how long running requests may take after that", metavar="TIME"
+    )
+    worker_restarts = Option(
+        "serving",
+        "5",
+        integer(0, 1000),
+        "deaths of a worker within ten minutes after which pastebox gives up",
+        metavar="COUNT",
+    )
+    on_config_change = Option(
+        "serving", "warn", one_of("ignore", "warn"), "what to do when the INI changes while serving"
+    )
+    health_host = Option(
+        "health", "127.0.0.1", TEXT, "address of the health port", metavar="HOST"
+    )
+    health_port = Option(
+        "health", "9090", PORT_OR_OFF, "port of /livez, /readyz, /metrics; or off", metavar="PORT"
+    )
+    ready_path = unset("health", TEXT,
+        "path that /readyz requests from the application itself",
+        metavar="PATH",
+    )
+    log_format = Option(
+        "logging", "ini", one_of("ini", "text", "json"), "the INI's [loggers] where it has them"
+    )
+    log_level = Option(
+        "logging", "info", one_of("debug", "info", "warning", "error"), "the least level shown"
+    )
+    access_log = Option(
+        "logging", "combined", one_of("off", "combined", "json"), "one line per request"
+    )
+    run_dir = unset("process", TEXT,
+        "directory of sockets; /run/pastebox, else a private temporary one",
+        metavar="DIR",
+    )
+    faults = unset("process", WORDS,
+        "crash at named points; for tests, needs PASTEBOX_ALLOW_FAULTS=1",
+        metavar="POINTS",
+    )
+    allow_faults = Option("process", "off", FLAG, "let PASTEBOX_FAULTS have its effect")
+
+    def __init__(self, given: Mapping[str, Given]) -> None:
+        self._given = dict(given)
+        self._values: dict[str, object] = {}
+        for option in options():
+            self._values[option.name] = self._convert(option)
+
+    def _convert(self, option: Option[T]) -> T | None:
+        given = self._given.get(option.name)
+        if given is None:
+            return None if option.default is None else option.converter.read(option.default)
+        try:
+            return option.converter.read(given.text)
+        except ValueError:
+            raise _refusal(option, given) from None
+
+    def value(self, option: Option[T]) -> T:
+        """Return the converted value of one row."""
+        return cast("T", self._values[option.name])
+
+    def origin(self, name: str) -> str:
+        """Say where the value of ``name`` came from, in words."""
+        given = self._given.get(name)
+        return given.origin if given else "default"
+
+    def given(self, name: str) -> Given | None:
+        """Return what somebody wrote for ``name``, or ``None`` for the default."""
+        return self._given.get(name)
+
+
+def options() -> tuple[Option[object], ...]:
+    """Return the rows of the table, in order."""
+    return tuple(row for row in vars(Settings).values() if isinstance(row, Option))
+
+
+def resolve(
+    arguments: Mapping[str, str],
+    environ: Mapping[str, str],
+    section: Mapping[str, Given] | None = None,
+    *,
+    read_file: Callable[[str], str] | None = None,
+) -> Settings:
+    """Settle every option: argument, then environment, then the INI's ``[pastebox]`` section.
+
+    Args:
+        arguments: option name to text, as argparse collected it.
+        environ: the process environment.
+        section: the ``[pastebox]`` section; ``None`` before the INI is known.
+        read_file: reads the file of a ``_FILE`` variable; for tests.
+
+    Raises:
+        ConfigError: a bad value, an unknown key in the section, both ``X`` and ``X_FILE``.
+        UsageError: a bad value on the command line.
+    """
+    given: dict[str, Given] = {}
+    known = {option.name: option for option in options()}
+    for name, entry in (section or {}).items():
+        if name not in known:
+            near = nearest(name, known)
+            raise ConfigError(
+                file=entry.file,
+                line=entry.line,
+                section="pastebox",
+                option=name,
+                message="is not a setting",
+                hint=f"did you mean {near}?" if near else "pastebox serve --help lists them",
+            )
+        given[name] = entry
+    for option in known.values():
+        found = from_environment(option.environment, environ, read_file or read_value_file)
+        if found is not None:
+            given[option.name] = found
+    if "workers" not in given and environ.get("WEB_CONCURRENCY"):
+        given["workers"] = Given(environ["WEB_CONCURRENCY"], "environment WEB_CONCURRENCY")
+    for name, text in arguments.items():
+        given[name] = Given(text, f"argument {known[name].flag}")
+    return Settings(given)
+
+
+def from_environment(
+    name: str, environ: Mapping[str, str], read_file: Callable[[str], str]
+) -> Given | None:
+    """Read ``name``, or the file that ``name_FILE`` names; both at once are refused.
+
+    Raises:
+        ConfigError: both are set, or the file cannot be read.
+    """
+    file_name = environ.get(f"{name}_FILE")
+    if file_name is None:
+        text = environ.get(name)
+        return None if text is None else Given(text, f"environment {name}")
+    if name in environ:
+        raise ConfigError(
+            f"{name} and {name}_FILE are both set, expected one of them",
+            hint=f"unset {name}, or unset {name}_FILE",
+        )
+    return Given(read_file(file_name), f"file {file_name} ({name}_FILE)", file=file_name)
+
+
+def read_value_file(path: str) -> str:
+    """Return a file's text without its one trailing newline.
+
+    Raises:
+        ConfigError: the file cannot be read or is not text.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read().removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError(
+            f"cannot be read: {reason}", file=path, hint="check the mount and its permissions"
+        ) from error
+
+
+def unknown_names(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """Yield each ``PASTEBOX_*`` variable that no row explains, with the nearest known name."""
+    known = {option.environment for option in options()}
+    known |= {f"{name}_FILE" for name in known}
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            yield name, nearest(name, known)
+
+
+def nearest(name: str, known: Mapping[str, object] | frozenset[str] | set[str]) -> str | None:
+    """Return the known name most like ``name``, or ``None`` when none is near."""
+    import difflib  # noqa: PLC0415  # only mistakes pay for it
+
+    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return found[0] if found else None
+
+
+def _refusal(option: Option[T], given: Given) -> PasteboxError:
+    hint = None
+    if given.origin.startswith("environment") and given.text.startswith("tcp://"):
+        hint = (
+            "Kubernetes sets this variable for a Service of that name;"
+            " set enableServiceLinks: false in the pod"
+        )
+    if given.origin.startswith("argument"):
+        return UsageError(
+            option=option.flag,
+            found=f'"{given.text}"',
+            expected=option.converter.expected,
+            hint=hint,
+        )
+    in_ini = given.line is not None
+    return ConfigError(
+        file=given.file,
+        line=given.line,
+        section="pastebox" if in_ini else None,
+        option=option.name if in_ini else option.environment,
+        found=f'"{given.text}"',
+        expected=option.converter.expected,
+        hint=hint,
+    )
