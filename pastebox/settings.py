@@ -158,9 +158,12 @@ class Settings:
     """The resolved settings. Each attribute is typed by its row's converter."""
 
     ini = unset("configuration", TEXT, "the INI file, or an egg: spec", metavar="FILE")
-    app = unset("configuration", TEXT, "the distribution that make-config configures", metavar="NAME"
+    app = unset(
+        "configuration", TEXT, "the distribution that make-config configures", metavar="NAME"
     )
-    set = unset("configuration", TEXT,
+    set = unset(
+        "configuration",
+        TEXT,
         "lines of section|key=value that override the INI",
         metavar="LINES",
     )
@@ -174,7 +177,9 @@ class Settings:
     secrets_dir = Option(
         "configuration", "/run/secrets", TEXT, "directory of %(SECRET_name)s files", metavar="DIR"
     )
-    data_dir = unset("first boot", TEXT,
+    data_dir = unset(
+        "first boot",
+        TEXT,
         "where .pastebox/ keeps the journal and a generated INI; the INI's directory by default",
         metavar="DIR",
     )
@@ -193,19 +198,17 @@ class Settings:
     setup_timeout = Option(
         "first boot", "1h", SECONDS, "time limit of one setup step", metavar="TIME"
     )
-    lock = Option(
-        "first boot", "file", one_of("file", "none"), "what keeps two first boots apart"
-    )
+    lock = Option("first boot", "file", one_of("file", "none"), "what keeps two first boots apart")
     lock_timeout = Option(
         "first boot", "300s", SECONDS, "how long to wait for the lock", metavar="TIME"
     )
-    wait_for = unset("first boot", WORDS,
+    wait_for = unset(
+        "first boot",
+        WORDS,
         "addresses to wait for before setup, such as tcp://db:5432",
         metavar="URLS",
     )
-    wait_timeout = Option(
-        "first boot", "60s", SECONDS, "how long to wait for them", metavar="TIME"
-    )
+    wait_timeout = Option("first boot", "60s", SECONDS, "how long to wait for them", metavar="TIME")
     hooks_dir = Option(
         "first boot",
         "/docker-entrypoint.d",
@@ -246,13 +249,13 @@ class Settings:
     on_config_change = Option(
         "serving", "warn", one_of("ignore", "warn"), "what to do when the INI changes while serving"
     )
-    health_host = Option(
-        "health", "127.0.0.1", TEXT, "address of the health port", metavar="HOST"
-    )
+    health_host = Option("health", "127.0.0.1", TEXT, "address of the health port", metavar="HOST")
     health_port = Option(
         "health", "9090", PORT_OR_OFF, "port of /livez, /readyz, /metrics; or off", metavar="PORT"
     )
-    ready_path = unset("health", TEXT,
+    ready_path = unset(
+        "health",
+        TEXT,
         "path that /readyz requests from the application itself",
         metavar="PATH",
     )
@@ -265,11 +268,15 @@ class Settings:
     access_log = Option(
         "logging", "combined", one_of("off", "combined", "json"), "one line per request"
     )
-    run_dir = unset("process", TEXT,
+    run_dir = unset(
+        "process",
+        TEXT,
         "directory of sockets; /run/pastebox, else a private temporary one",
         metavar="DIR",
     )
-    faults = unset("process", WORDS,
+    faults = unset(
+        "process",
+        WORDS,
         "crash at named points; for tests, needs PASTEBOX_ALLOW_FAULTS=1",
         metavar="POINTS",
     )
