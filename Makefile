@@ -1,0 +1,113 @@
+# The commands of this project. `make help` lists them; each makes what it needs.
+# A virtual environment is kept in .venv; stamp files in it remember what is installed.
+
+PYTHON ?= python3
+PORT ?= 8080
+IMAGE ?= pastebox
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PROJECTS := pyproject.toml $(wildcard examples/wiki/pyproject.toml)
+SCRIPTS = $(wildcard entrypoint/*.sh .ci/run tests/image/*/*.sh)
+DOCKERFILES = $(shell git ls-files --cached --others --exclude-standard '*Dockerfile')
+
+# Say what is missing and where it is to be had, instead of "command not found".
+need = command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: $(2)" >&2; exit 69; }
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test test-unit test-process test-image lint format bench soak image docs \
+	compose-secrets up down clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/.run ## Serve the example wiki on http://127.0.0.1:8080 (PORT=...)
+	@export PASTEBOX_APP="$${PASTEBOX_APP:-pastebox-wiki}" PASTEBOX_DATA_DIR="$${PASTEBOX_DATA_DIR:-var}"; \
+	export PASTEBOX_HOST="$${PASTEBOX_HOST:-127.0.0.1}" PASTEBOX_PORT="$${PASTEBOX_PORT:-$(PORT)}"; \
+	mkdir -p "$$PASTEBOX_DATA_DIR" && exec $(BIN)/pastebox serve
+
+test: $(VENV)/.test ## Run every ring of tests, with one summary (PYTEST_ADDOPTS=...)
+	$(BIN)/pytest
+
+test-unit: $(VENV)/.test ## Run the unit ring: pure, seconds
+	$(BIN)/pytest tests/unit
+
+test-process: $(VENV)/.test ## Run the process ring: real processes and signals
+	$(BIN)/pytest tests/process
+
+test-image: $(VENV)/.test ## Run the image ring (needs docker)
+	@$(call need,docker,install the Docker engine with buildx and compose)
+	PASTEBOX_REQUIRE=docker $(BIN)/pytest tests/image
+
+lint: $(VENV)/.lint ## Check style, types, layers, shell, Dockerfiles, spelling
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(if $(SCRIPTS),$(BIN)/shellcheck $(SCRIPTS))
+	$(if $(DOCKERFILES),$(BIN)/hadolint $(DOCKERFILES))
+	$(BIN)/codespell
+
+format: $(VENV)/.lint ## Format the Python files and apply the safe fixes
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.test ## Measure start-up, memory and throughput against plain waitress (needs wrk)
+	@$(call need,wrk,install the package wrk)
+	$(BIN)/python -m bench
+
+soak: $(VENV)/.test ## Run the long repetitions: stops under load, kills in first boot, fuzzing (needs wrk, docker)
+	@$(call need,wrk,install the package wrk)
+	@$(call need,docker,install the Docker engine with buildx and compose)
+	PASTEBOX_REQUIRE=docker PASTEBOX_TEST_FULL=1 $(BIN)/pytest --timeout 3600
+
+image: ## Build the image (IMAGE=name:tag; needs docker)
+	@$(call need,docker,install the Docker engine with buildx)
+	PYTHON="$(PYTHON)" entrypoint/build.sh "$(IMAGE)"
+
+compose-secrets: ## Make the secrets that compose.yaml mounts, once, in var/secrets
+	@mkdir -p var/secrets && chmod 700 var/secrets
+	@for name in session_secret db_password; do \
+	  [ -s "var/secrets/$$name" ] || { \
+	    $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(32), end="")' >"var/secrets/$$name" && \
+	    chmod 444 "var/secrets/$$name"; }; \
+	done
+
+up: image compose-secrets ## Start the wiki with PostgreSQL in containers (needs docker)
+	docker compose up --build --wait
+
+down: ## Stop what `make up` started; its data stays
+	docker compose down
+
+docs: $(VENV)/.docs ## Build the documentation into docs/_build/html
+	$(BIN)/sphinx-build -W -b html docs docs/_build/html
+
+clean: ## Remove what make made; the data in var stays
+	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -path ./.git -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+# --- the virtual environment -------------------------------------------------------------------
+
+$(VENV)/.made:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "make: $(PYTHON) is missing: install Python 3.11 or newer, or say make PYTHON=..." >&2; exit 69; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: Python 3.11 or newer is needed, found $$($(PYTHON) --version 2>&1);" \
+	    "say make PYTHON=/path/to/python3.11" >&2; exit 69; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "make: $(PYTHON) -m venv failed; on Debian install the package python3-venv" >&2; exit 69; }
+	@touch $@
+
+$(VENV)/.run: $(PROJECTS) | $(VENV)/.made
+	$(PIP) install --quiet $(patsubst %pyproject.toml,-e ./%,$(PROJECTS))
+	@touch $@
+
+# Dependency groups need pip 25.1; a new environment may hold an older one.
+$(VENV)/.pip: | $(VENV)/.made
+	$(PIP) install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs: $(VENV)/.%: pyproject.toml $(VENV)/.run | $(VENV)/.pip
+	$(PIP) install --quiet --group $*
+	@touch $@

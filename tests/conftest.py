@@ -1,0 +1,95 @@
+"""What every ring shares: which parts a test needs, and what is said when they are not there.
+
+A test whose marker needs a part that is missing is skipped with the reason. When
+``PASTEBOX_REQUIRE`` names the part (a list such as ``docker,helm``), it fails instead, so that
+a machine that is meant to have everything never passes by skipping.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+FOR_TESTS = ("PASTEBOX_REQUIRE", "PASTEBOX_TEST_")
+
+
+class Need(NamedTuple):
+    """A part of the machine: its name in ``PASTEBOX_REQUIRE``, and a check that it is there.
+
+    The check returns what is missing, or nothing.
+    """
+
+    name: str
+    missing: Callable[[], str]
+
+
+@functools.cache
+def _docker_missing() -> str:
+    for command in (("docker", "version"), ("docker", "buildx", "version")):
+        if shutil.which(command[0]) is None:
+            return "docker is not installed"
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if answer.returncode:
+            return f"{' '.join(command)}: {answer.stderr.strip() or answer.stdout.strip()}"
+    return ""
+
+
+def _program(name: str) -> Need:
+    return Need(name, lambda: "" if shutil.which(name) else f"{name} is not installed")
+
+
+NEEDS = {
+    "image": Need("docker", _docker_missing),
+    "protocol": _program("nginx"),
+    "chart": _program("helm"),
+}
+
+
+def _required() -> frozenset[str]:
+    return frozenset(os.environ.get("PASTEBOX_REQUIRE", "").replace(",", " ").split())
+
+
+def _needs_of(item: pytest.Item) -> Iterator[Need]:
+    for marker, need in NEEDS.items():
+        if item.get_closest_marker(marker) is not None:
+            yield need
+
+
+def pytest_configure() -> None:
+    """Refuse an unknown name, and keep the developer's own settings out of the tests."""
+    unknown = _required() - {need.name for need in NEEDS.values()}
+    if unknown:
+        known = ", ".join(sorted(need.name for need in NEEDS.values()))
+        raise pytest.UsageError(
+            f"PASTEBOX_REQUIRE: found {', '.join(sorted(unknown))}, expected some of {known}"
+        )
+    for name in [name for name in os.environ if name.startswith(("PASTEBOX_", "PASTE__"))]:
+        if not name.startswith(FOR_TESTS):
+            del os.environ[name]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose part is missing; fail it where the part is required."""
+    for need in _needs_of(item):
+        reason = need.missing()
+        if reason and need.name in _required():
+            pytest.fail(f"PASTEBOX_REQUIRE names {need.name}, but {reason}", pytrace=False)
+        if reason:
+            pytest.skip(f"needs {need.name}: {reason}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which rings did not run, and why, as whole numbers instead of one line per test."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        if isinstance(report.longrepr, tuple) and "needs " in report.longrepr[2]:
+            reasons[report.longrepr[2].removeprefix("Skipped: ")] += 1
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"not run: {count} tests, {reason}", yellow=True)
