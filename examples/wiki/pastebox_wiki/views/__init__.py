@@ -1,0 +1,1 @@
+"""Answer requests; each module holds the views for one kind of thing people do."""
