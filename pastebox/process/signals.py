@@ -1,0 +1,89 @@
+"""Signals as a queue: handlers only enqueue, the loop acts."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Iterable
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+STOPPING = (signal.SIGTERM, signal.SIGINT)
+
+
+class SignalQueue:
+    """Catch signals into a queue with a descriptor that becomes readable.
+
+    A context manager: leaving it restores every handler and the wake-up descriptor. A forked
+    child calls :meth:`release` to get the default behaviour back.
+    """
+
+    def __init__(self, signals: Iterable[int]) -> None:
+        self._signals = tuple(signals)
+        self._queue: deque[int] = deque()
+        self._before: dict[int, Any] = {}
+        self._wakeup_before = -1
+        self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def __enter__(self) -> Self:
+        self._wakeup_before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
+        for number in self._signals:
+            self._before[number] = signal.signal(number, self._enqueue)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+        signal.set_wakeup_fd(self._wakeup_before, warn_on_full_buffer=False)
+        os.close(self._read_end)
+        os.close(self._write_end)
+
+    def _enqueue(self, number: int, _frame: FrameType | None) -> None:
+        self._queue.append(number)
+
+    def fileno(self) -> int:
+        """Return the descriptor that is readable after a signal."""
+        return self._read_end
+
+    def take(self) -> list[int]:
+        """Return the signals that came since the last call, in order."""
+        try:
+            while os.read(self._read_end, 512):
+                pass
+        except BlockingIOError:
+            pass
+        taken = []
+        while self._queue:
+            taken.append(self._queue.popleft())
+        return taken
+
+    def release(self) -> None:
+        """Give a forked child its default handlers, and forget the parent's queue."""
+        signal.set_wakeup_fd(-1)
+        for number in self._signals:
+            default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, default)
+        self._before.clear()
+        os.close(self._read_end)
+        os.close(self._write_end)
+
+
+def describe_status(status: int) -> str:
+    """Say how a process ended, from its wait status: ``exit status 3``, ``killed by SIGSEGV``."""
+    if os.WIFSIGNALED(status):
+        return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"exit status {os.WEXITSTATUS(status)}"
+
+
+def exit_code_of(status: int) -> int:
+    """Turn a wait status into an exit code as a shell does: 128 + n for signal n."""
+    if os.WIFSIGNALED(status):
+        return 128 + os.WTERMSIG(status)
+    return os.WEXITSTATUS(status)

@@ -1,0 +1,206 @@
+"""Listening sockets: bind them, inherit them, and stop taking connections without a reset."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+import struct
+import sys
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING
+
+from pastebox.errors import CannotCreateError, ConfigError, NoPermissionError, PasteboxError
+from pastebox.process.atomic import ownership_hint
+
+if TYPE_CHECKING:
+    from pastebox.config.model import Bind, Origin
+
+_FIRST_INHERITED = 3  # sd_listen_fds(3)
+_SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module has no name for it
+_LONGEST_UNIX_PATH = 107
+
+
+def bind_sockets(bind: Bind, *, origin: Origin | None = None) -> list[socket.socket]:
+    """Bind (not listen on) every address that ``bind`` stands for.
+
+    A host name may stand for several addresses; port 0 is chosen once for all of them.
+
+    Raises:
+        CannotCreateError: in use, or another error of the operating system (73).
+        NoPermissionError: a port below 1024 without the right, an unwritable directory (77).
+        ConfigError: the host or the path cannot be an address of this machine (78).
+    """
+    try:
+        if bind.kind == "unix":
+            return [_bind_unix(bind)]
+        if bind.kind == "fd":
+            return [_adopt(bind.port)]
+        return _bind_tcp(bind)
+    except PasteboxError as error:
+        if origin is not None and error.file is None:
+            error.file, error.line = origin.file, origin.line
+            error.message = error.message or ""
+        raise
+
+
+def _bind_tcp(bind: Bind) -> list[socket.socket]:
+    try:
+        found = socket.getaddrinfo(
+            bind.host or None, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (socket.gaierror, UnicodeError) as error:
+        raise ConfigError(
+            f'the host "{bind.host}" cannot be resolved: {error}',
+            hint="use an address of this machine, or 0.0.0.0 for all of them",
+        ) from error
+    sockets: list[socket.socket] = []
+    port = bind.port
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            listener = socket.socket(family, kind, protocol)
+            sockets.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind((address[0], port, *address[2:]))
+            port = listener.getsockname()[1]
+    except OSError as error:
+        for listener in sockets:
+            listener.close()
+        raise _tcp_error(bind, error) from error
+    return sockets
+
+
+def _tcp_error(bind: Bind, error: OSError) -> PasteboxError:
+    if error.errno == errno.EADDRINUSE:
+        return CannotCreateError(
+            f"cannot listen on {bind}: the address is in use",
+            hint=f"another process listens there; see ss -ltnp 'sport = :{bind.port}',"
+            " or choose another with PASTEBOX_PORT",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return NoPermissionError(
+            f"cannot listen on {bind} as uid {os.getuid()}: {error.strerror}",
+            hint="ports below 1024 need the capability NET_BIND_SERVICE;"
+            " choose 1024 or above with PASTEBOX_PORT",
+        )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return ConfigError(
+            f"cannot listen on {bind}: this machine has no such address",
+            hint="use 0.0.0.0 for all addresses of this machine",
+        )
+    return CannotCreateError(f"cannot listen on {bind}: {error.strerror}")
+
+
+def _bind_unix(bind: Bind) -> socket.socket:
+    if len(os.fsencode(bind.path)) > _LONGEST_UNIX_PATH:
+        raise ConfigError(
+            f"the socket path {bind.path} is too long",
+            found=f"{len(os.fsencode(bind.path))} bytes",
+            expected=f"at most {_LONGEST_UNIX_PATH}",
+        )
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale_socket(bind.path)
+        mask = os.umask(0o777 & ~bind.mode)  # the mode holds from the first moment
+        try:
+            listener.bind(bind.path)
+        finally:
+            os.umask(mask)
+        os.chmod(bind.path, bind.mode)
+    except OSError as error:
+        listener.close()
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise NoPermissionError(
+                f"cannot create the socket {bind.path}: {error.strerror}",
+                hint=ownership_hint(os.path.dirname(os.path.abspath(bind.path))),
+            ) from error
+        raise CannotCreateError(
+            f"cannot create the socket {bind.path}: {error.strerror}",
+            hint="its directory must exist" if error.errno == errno.ENOENT else None,
+        ) from error
+    except PasteboxError:
+        listener.close()
+        raise
+    return listener
+
+
+def _remove_stale_socket(path: str) -> None:
+    """Unlink a socket that nobody listens on; refuse anything else that is in the way."""
+    try:
+        mode = os.stat(path, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        kind = "a directory" if stat.S_ISDIR(mode) else "a file"
+        raise CannotCreateError(
+            f"cannot create the socket {path}: {kind} is there",
+            hint="remove it, or choose another path",
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            return
+        except OSError:
+            pass
+    raise CannotCreateError(
+        f"cannot create the socket {path}: another process listens on it",
+        hint="stop that process, or choose another path",
+    )
+
+
+def _adopt(descriptor: int) -> socket.socket:
+    try:
+        return socket.socket(fileno=descriptor)
+    except OSError as error:
+        raise ConfigError(f"descriptor {descriptor} is not a socket: {error.strerror}") from error
+
+
+def inherited_descriptors(environ: Mapping[str, str], pid: int) -> list[int]:
+    """Return the descriptors that systemd passed to this process (sd_listen_fds(3))."""
+    if environ.get("LISTEN_PID") != str(pid):
+        return []
+    count = environ.get("LISTEN_FDS", "")
+    return [_FIRST_INHERITED + n for n in range(int(count))] if count.isdigit() else []
+
+
+def forget_inherited(environ: MutableMapping[str, str]) -> None:
+    """Keep children from taking the passed descriptors for theirs."""
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        environ.pop(name, None)
+
+
+def describe(listener: socket.socket) -> str:
+    """Name a bound socket as a person would type it: ``http://127.0.0.1:8080`` without a scheme."""
+    address = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{address}"
+    host = f"[{address[0]}]" if listener.family == socket.AF_INET6 else address[0]
+    return f"{host}:{address[1]}"
+
+
+def refuse_newcomers(listeners: Sequence[socket.socket]) -> None:
+    """Make the kernel ignore new connections while those already queued are still accepted.
+
+    Closing a listening socket resets what waits in its accept queue, and between the last
+    ``accept`` and ``close`` a connection can slip in. A socket filter that matches nothing drops
+    the SYN instead, so a newcomer meets a closed port a moment later, as a refusal. Linux only;
+    elsewhere nothing happens and the window stays open.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes  # noqa: PLC0415  # needed once in a life, at its end
+
+    drop_all = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF: return 0
+    program = struct.pack("HL", 1, ctypes.addressof(drop_all))
+    for listener in listeners:
+        if listener.family != socket.AF_UNIX:
+            with contextlib.suppress(OSError):
+                listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)

@@ -1,0 +1,38 @@
+"""What the master gives a worker: its voice, its orders, its counters, its access log."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pastebox.observe.access import AccessRecord
+from pastebox.observe.counters import Slot
+from pastebox.process.notify import Notifier
+
+LAME = b"lame\n"
+"""Order: answer with ``Connection: close`` from now on, but go on accepting."""
+DRAIN = b"drain"
+"""Order: ``drain SECONDS``: stop accepting, finish by then, end. The end of the stream says it too."""
+
+
+class WorkerContext(NamedTuple):
+    """A worker's side of the contract.
+
+    Attributes:
+        notify: says READY, STATUS, WATCHDOG to the master.
+        orders: stream of orders from the master; its end means that the master is gone.
+        counters: this worker's slot in the shared counters.
+        access: renders an access-log line, or ``None`` when the log is off.
+        drain_timeout_s: how long a drain without an order may take.
+        generation: number of the generation this worker belongs to.
+        workers: how many processes serve the same sockets.
+    """
+
+    notify: Notifier
+    orders: socket.socket
+    counters: Slot
+    access: Callable[[AccessRecord], str] | None
+    drain_timeout_s: float
+    generation: int
+    workers: int

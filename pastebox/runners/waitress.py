@@ -1,0 +1,62 @@
+"""waitress, the default runner: its protocol and options, behind a loop and a drain of our own."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Sequence
+
+from pastebox.config.model import AppSource, Bind, ServerSpec
+from pastebox.errors import ExitCode
+from pastebox.runners import waitress_options
+from pastebox.runners.base import RunnerInfo
+from pastebox.runners.context import WorkerContext
+
+
+class WaitressRunner:
+    """``use = egg:waitress#main``."""
+
+    info = RunnerInfo(
+        name="waitress",
+        protocols=("http",),
+        adopts_sockets=True,
+        owns_signals=False,
+        multiprocess=False,
+        extra=None,
+    )
+
+    def binds(self, spec: ServerSpec) -> tuple[Bind, ...]:
+        """Return the addresses that the options ask for.
+
+        Raises:
+            ConfigError: an option is unknown, or its value is not of its type.
+        """
+        values = waitress_options.check_options(spec)
+        waitress_options.adjustments(spec, values)
+        return waitress_options.binds(spec, values)
+
+    def serve(
+        self,
+        source: AppSource,
+        spec: ServerSpec,
+        sockets: Sequence[socket.socket],
+        context: WorkerContext,
+    ) -> int:
+        """Load the application, serve it until drained; 0, or 124 when requests were cut off."""
+        import os  # noqa: PLC0415  # the worker's environment, read in the worker
+
+        from pastebox.config.source import load_app  # noqa: PLC0415  # imports PasteDeploy
+        from pastebox.runners.waitress_loop import WaitressLoop  # noqa: PLC0415  # worker only
+
+        adj = waitress_options.adjustments(spec, waitress_options.check_options(spec))
+        app = load_app(source, os.environ)
+        loop = WaitressLoop(app, adj, sockets, context, is_multiprocess=context.workers > 1)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # a signal to the whole group reaches the master too, and the master gives the orders
+            signal.signal(number, signal.SIG_IGN)
+        context.notify.send(READY=1)
+        cut = loop.run()
+        if cut:
+            context.notify.send(X_PASTEBOX_CUT=cut)
+            return ExitCode.DRAIN_TIMEOUT
+        return ExitCode.OK

@@ -1,0 +1,158 @@
+"""The end of a waitress worker: the backlog served, responses whole to the last byte, one deadline.
+
+Why each step is there:
+
+* Connections that wait in the accept queue are taken before the listener closes; closing resets
+  them (Pylons/waitress#499 counts what is lost otherwise).
+* A response is over when the peer's kernel has it. A container's network ends with its last
+  process, and what is still in our send buffer ends with it. So a connection is shut down for
+  writing first and closed when the peer closed, or when nothing is left unacknowledged.
+* A keep-alive client that has just had an answer is likely to send its next request this
+  moment; it is given a little time to do so and is told ``Connection: close``.
+"""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import socket
+import sys
+import termios
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pastebox.runners.waitress_channel import Channel
+    from pastebox.runners.waitress_loop import WaitressLoop
+
+_WARM_S = 1.0
+"""A connection that was active this recently is likely to send its next request now."""
+_WARM_GRACE_S = 0.25
+_HEADER_GRACE_S = 1.0
+"""How long a request may take to become one: bytes before the end of a header are no request."""
+_LINGER_S = 0.25
+"""How long an acknowledged connection waits for the peer to close it."""
+
+
+class Drain:
+    """The last phase of a worker's life."""
+
+    tick_s = 0.02
+
+    def __init__(self, loop: WaitressLoop, seconds: float) -> None:
+        self._loop = loop
+        self._began = time.monotonic()
+        self._began_wall = time.time()
+        self.deadline = self._began + seconds
+        self.cut = 0
+        self.is_over = False
+        self._close_listeners()
+
+    def hurry(self, seconds: float) -> None:
+        """Move the deadline to ``seconds`` from now, if that is sooner."""
+        self.deadline = min(self.deadline, time.monotonic() + seconds)
+
+    def _close_listeners(self) -> None:
+        for listener in self._loop.listeners:
+            if not self._loop.is_accepting:
+                self._loop.register_new(listener._fileno, listener)  # noqa: SLF001  # waitress's name
+            while True:  # the backlog
+                before = len(self._loop.channels)
+                listener.handle_accept()
+                if len(self._loop.channels) == before:
+                    break
+            listener.close()
+        self._loop.is_accepting = True
+        self._loop.listeners = []
+
+    def tick(self) -> None:
+        """Look at every connection once; close those that owe nobody anything."""
+        now = time.monotonic()
+        is_late = now >= self.deadline
+        for channel in list(self._loop.channels.values()):
+            if channel.lingers_until:
+                linger(channel)
+            elif is_late:
+                self._cut(channel)
+            elif self._may_close(channel, now - self._began):
+                channel.close_now()
+        if is_late or not self._loop.channels:
+            self.is_over = True
+
+    def _may_close(self, channel: Channel, elapsed: float) -> bool:
+        if channel.requests or channel.total_outbufs_len or channel.close_when_flushed:
+            return False
+        if channel.request is not None:  # something has come, but not a whole request
+            return not channel.request.headers_finished and elapsed > _HEADER_GRACE_S
+        is_warm = self._began_wall - channel.last_activity < _WARM_S
+        return elapsed > _WARM_GRACE_S or not is_warm
+
+    def _cut(self, channel: Channel) -> None:
+        """Give up on a connection at the deadline; count it if a request is lost by that."""
+        if channel.requests or channel.total_outbufs_len:
+            self.cut += 1
+            running = channel.requests[0] if channel.requests else None
+            channel.logger.warning(
+                "request cut off by the drain deadline path=%s seconds=%.1f unsent=%d",
+                running.path if running else "-",
+                time.monotonic() - channel.serving_since if channel.serving_since else 0.0,
+                channel.total_outbufs_len,
+            )
+            if channel.serving_since:
+                channel.logger.warning("threads at the deadline:\n%s", _stacks())
+        elif channel.request is not None and channel.request.headers_finished:
+            self.cut += 1
+            channel.logger.warning(
+                "upload cut off by the drain deadline path=%s", channel.request.path
+            )
+
+
+def drain_within(loop: WaitressLoop, channel: Channel) -> bool:
+    """Shut a finished connection down for writing and let it linger; false if it is gone."""
+    if channel.lingers_until:
+        return False
+    try:
+        channel.socket.shutdown(socket.SHUT_WR)
+    except OSError:
+        return False
+    channel.lingers_until = time.monotonic() + _LINGER_S
+    if not channel.is_armed:
+        channel.is_armed = True
+        loop.rearm(channel)
+    return True
+
+
+def linger(channel: Channel) -> None:
+    """Throw away what a lingering peer still sends; close when it closed or has everything."""
+    is_open = True
+    try:
+        while is_open:
+            is_open = bool(channel.socket.recv(65536))
+    except BlockingIOError:
+        pass
+    except OSError:
+        is_open = False
+    if is_open and (time.monotonic() < channel.lingers_until or _unacknowledged(channel.socket)):
+        return
+    channel.close_now()
+
+
+def _unacknowledged(connection: socket.socket) -> int:
+    """Return how many bytes the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7))."""
+    pending = array.array("i", [0])
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(connection, termios.TIOCOUTQ, pending)
+    return pending[0]
+
+
+def _stacks() -> str:
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    parts = []
+    for ident, frame in sys._current_frames().items():  # noqa: SLF001  # the documented way to a stack
+        if names.get(ident, "").startswith("waitress-"):
+            stack = "".join(traceback.format_stack(frame)[-4:])
+            parts.append(f"{names[ident]}:\n{stack}")
+    return "\n".join(parts)

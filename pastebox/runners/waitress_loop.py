@@ -1,0 +1,386 @@
+"""The I/O loop of the waitress runner: work in proportion to what happens, not to who is connected.
+
+waitress asks every connection before every wait whether it wants to read or write. Here a
+connection is registered once, stays armed for input, and is looked at again only after an event
+of its own or when the thread that serves it says so; a thousand idle connections cost nothing.
+
+Only the thread that runs the loop touches the poller, the map and the sockets' life; task threads
+run the application, send what it wrote, and call :meth:`WaitressLoop.wake`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from queue import SimpleQueue
+from typing import Any
+
+from waitress import wasyncore
+from waitress.server import TcpWSGIServer, UnixWSGIServer
+
+from pastebox.config.model import WSGIApp
+from pastebox.observe.access import AccessRecord
+from pastebox.runners.context import DRAIN, LAME, WorkerContext
+from pastebox.runners.waitress_channel import Channel
+from pastebox.runners.waitress_drain import Drain, drain_within, linger
+
+_IN, _OUT, _GONE = 1, 4, 8 | 16  # POLLIN, POLLOUT, POLLERR | POLLHUP: the same for poll and epoll
+_HEARTBEAT_S = 5.0
+_ACCEPTED_AT_ONCE = 32
+_LOG_DELAY_S = 0.1
+"""Longest time a line of the access log waits for company."""
+
+
+class TaskPool:
+    """Threads that serve channels in the order in which their requests were complete."""
+
+    def __init__(self, threads: int) -> None:
+        self._queue: SimpleQueue[Channel] = SimpleQueue()
+        for number in range(threads):
+            name = f"waitress-{number}"
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def add_task(self, channel: Channel) -> None:
+        """Queue a channel whose request is complete."""
+        self._queue.put(channel)
+
+    def _work(self) -> None:
+        while True:
+            channel = self._queue.get()
+            try:
+                channel.service()
+            except Exception:  # a thread must outlive whatever one request does to it
+                channel.logger.exception("defect while serving")
+                channel.will_close = True
+                channel.loop.wake(channel)
+
+
+class _Listening:
+    """What both kinds of listening socket share: acceptance in batches, within the limit."""
+
+    channel_class = Channel
+    loop: WaitressLoop
+
+    def handle_accept(self) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):
+            if not self.loop.has_room():
+                return
+            before = len(self.loop.channels)
+            super().handle_accept()  # type: ignore[misc]  # waitress's, beside this class
+            if len(self.loop.channels) == before:
+                return
+
+    def pull_trigger(self) -> None:
+        self.loop.wake(None)
+
+
+class TcpListener(_Listening, TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
+    """A TCP socket that the master has bound."""
+
+
+class UnixListener(_Listening, UnixWSGIServer):  # type: ignore[misc]  # waitress ships no types
+    """A Unix socket that the master has bound."""
+
+
+class WaitressLoop:
+    """Everything of one worker: poller, listeners, connections, threads, orders."""
+
+    def __init__(
+        self,
+        app: WSGIApp,
+        adj: Any,
+        sockets: Sequence[socket.socket],
+        context: WorkerContext,
+        *,
+        is_multiprocess: bool,
+    ) -> None:
+        self.adj = adj
+        self.context = context
+        self.counters = context.counters
+        self.access = context.access
+        self.is_multiprocess = is_multiprocess
+        self.lame = False
+        self.drain: Drain | None = None
+        self.channels: dict[int, Channel] = {}
+        self.in_service: set[Channel] = set()
+        self._poller: Any = select.epoll() if hasattr(select, "epoll") else select.poll()
+        self._poll_unit = 1 if hasattr(select, "epoll") else 1000
+        self._map = _Map(self)
+        self._changed: deque[Channel] = deque()
+        self._lines: deque[AccessRecord] = deque()
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._is_woken = False
+        self._sleeps_long = False
+        self._orders = b""
+        self._next_maintenance = self._next_heartbeat = 0.0
+        self._accepts_again_at = 0.0
+        self.is_accepting = True
+        pool = TaskPool(adj.threads)
+        self.listeners = [self._listener(app, sock, pool) for sock in sockets]
+        context.orders.setblocking(False)
+        self._poller.register(self._wake_read, _IN)
+        self._poller.register(context.orders.fileno(), _IN)
+
+    def _listener(self, app: WSGIApp, sock: socket.socket, pool: TaskPool) -> Any:
+        base: Any = UnixListener if sock.family == socket.AF_UNIX else TcpListener
+        kind = type(base.__name__, (base,), {"loop": self})  # needed before __init__ is through
+        listener = kind(
+            app,
+            map=self._map,
+            _sock=sock,
+            dispatcher=pool,
+            adj=self.adj,
+            sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
+            bind_socket=False,
+        )
+        listener.active_channels = self.channels
+        return listener
+
+    # -- what other threads may call ---------------------------------------------------------
+
+    def wake(self, channel: Channel | None) -> None:
+        """Have the I/O thread look at ``channel`` (and at all in service) again."""
+        if channel is not None:
+            self._changed.append(channel)
+        if not self._is_woken:
+            self._is_woken = True
+            os.write(self._wake_write, b"x")
+
+    def log(self, record: AccessRecord) -> None:
+        """Queue a line of the access log; the I/O thread writes them together."""
+        self._lines.append(record)
+        if self._sleeps_long:
+            self.wake(None)
+
+    # -- the I/O thread ------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Serve until drained; return the number of requests that the deadline cut off."""
+        while self.drain is None or not self.drain.is_over:
+            self._step()
+        self._write_lines()
+        return self.drain.cut
+
+    def _step(self) -> None:
+        is_quiet = not self._lines and not self.in_service
+        timeout = self._timeout() if is_quiet else min(_LOG_DELAY_S, self._timeout())
+        self._sleeps_long = is_quiet
+        if is_quiet and self._lines:  # one came in between: its thread may not have woken us
+            timeout = _LOG_DELAY_S
+        events = self._poller.poll(timeout * self._poll_unit)
+        self._sleeps_long = False
+        for descriptor, event in events:
+            self._dispatch(descriptor, event)
+        now = time.monotonic()
+        if now >= self._next_heartbeat:
+            self._next_heartbeat = now + _HEARTBEAT_S
+            self.context.notify.send(WATCHDOG=1)
+        if now >= self._next_maintenance:
+            self._next_maintenance = now + self.adj.cleanup_interval
+            self._close_inactive()
+        if not self.is_accepting and self.drain is None and now >= self._accepts_again_at:
+            self._accept_again()
+        if self.drain is not None:
+            self.drain.tick()
+        if self._lines:
+            self._write_lines()
+
+    def _timeout(self) -> float:
+        if self.drain is not None:
+            return self.drain.tick_s
+        if not self.is_accepting:
+            return 0.1
+        now = time.monotonic()
+        return max(0.0, min(self._next_heartbeat, self._next_maintenance) - now)
+
+    def _dispatch(self, descriptor: int, event: int) -> None:
+        if descriptor == self._wake_read:
+            self._is_woken = False  # before the look, so that a later wake is not lost
+            os.read(descriptor, 64)
+            for channel in list(self.in_service):
+                self.review(channel)
+            while self._changed:
+                self.review(self._changed.popleft())
+        elif descriptor == self.context.orders.fileno():
+            self._take_orders()
+        else:
+            it = self._map.get(descriptor)
+            if isinstance(it, Channel):
+                self._channel_event(it, event)
+            elif it is not None:
+                wasyncore.read(it)
+
+    def _channel_event(self, channel: Channel, event: int) -> None:
+        if channel.lingers_until:
+            linger(channel)
+            return
+        if event & (_IN | _GONE):
+            if channel.readable():
+                wasyncore.read(channel)
+            else:
+                self._disarm(channel, is_gone=bool(event & _GONE))
+        if event & _OUT and channel.is_registered:
+            wasyncore.write(channel)
+        self.review(channel)
+
+    def review(self, channel: Channel) -> None:
+        """Bring the poller's view of a channel up to date, and close it when it wants that."""
+        if channel._fileno not in self._map or channel.lingers_until:  # noqa: SLF001  # waitress's name
+            return
+        if channel.will_close or (channel.close_when_flushed and not channel.total_outbufs_len):
+            wasyncore.write(channel)
+            return
+        if not channel.is_armed and channel.readable():
+            channel.is_armed = True
+            self._register(channel)
+        elif bool(channel.total_outbufs_len) != channel.wants_output:
+            self._register(channel)
+
+    def _register(self, channel: Channel) -> None:
+        channel.wants_output = bool(channel.total_outbufs_len)
+        events = (_IN if channel.is_armed else 0) | (_OUT if channel.wants_output else 0)
+        if channel.is_registered:
+            self._poller.modify(channel._fileno, events)  # noqa: SLF001  # waitress's name
+        else:
+            self._poller.register(channel._fileno, events)  # noqa: SLF001  # waitress's name
+            channel.is_registered = True
+
+    def _disarm(self, channel: Channel, *, is_gone: bool) -> None:
+        """Stop reporting input that nobody wants yet.
+
+        The flag goes down before the poller is told and the channel is asked once more after:
+        its thread either sees the flag and wakes us, or has finished and is seen here.
+        """
+        channel.is_armed = False
+        if is_gone:  # errors and hang-ups are reported whatever the mask says
+            self._poller.unregister(channel._fileno)  # noqa: SLF001  # waitress's name
+            channel.is_registered = False
+        else:
+            self._register(channel)
+        if channel.readable():
+            self.review(channel)
+
+    def linger(self, channel: Channel) -> bool:
+        """Let a finished connection's last bytes arrive before it closes; only while lame."""
+        return self.lame and drain_within(self, channel)
+
+    def rearm(self, channel: Channel) -> None:
+        """Have the poller report a channel's input again."""
+        self._register(channel)
+
+    def register_new(self, descriptor: int, it: Any) -> None:
+        """Take a descriptor that waitress adds to its map."""
+        self._poller.register(descriptor, _IN)
+        if isinstance(it, Channel):
+            it.is_registered = True
+
+    def unregister(self, descriptor: int, it: Any) -> None:
+        """Forget a descriptor that waitress removes from its map."""
+        if not isinstance(it, Channel) or it.is_registered:
+            self._poller.unregister(descriptor)
+        if isinstance(it, Channel):
+            it.is_registered = False
+
+    # -- acceptance ----------------------------------------------------------------------------
+
+    def has_room(self) -> bool:
+        """Whether one more connection fits; at the limit the longest idle ones make room."""
+        if self.drain is not None or len(self.channels) < self.adj.connection_limit:
+            return True
+        idle = [channel for channel in self.channels.values() if channel.is_idle]
+        idle.sort(key=lambda channel: channel.last_activity)
+        for channel in idle[: max(1, self.adj.connection_limit // 50)]:
+            channel.will_close = True
+            self.review(channel)
+        if not idle:
+            self._pause_accepting("all connections are busy", limit=self.adj.connection_limit)
+        return bool(idle)
+
+    def _pause_accepting(self, reason: str, **facts: object) -> None:
+        self._accepts_again_at = time.monotonic() + 0.1
+        if self.is_accepting:
+            self.is_accepting = False
+            for listener in self.listeners:
+                self._poller.unregister(listener._fileno)  # noqa: SLF001  # waitress's name
+            told = " ".join(f"{name}={value}" for name, value in facts.items())
+            self.listeners[0].logger.warning("not accepting: %s %s", reason, told)
+
+    def _accept_again(self) -> None:
+        if len(self.channels) >= self.adj.connection_limit and not any(
+            channel.is_idle for channel in self.channels.values()
+        ):
+            self._accepts_again_at = time.monotonic() + 0.1
+            return
+        self.is_accepting = True
+        for listener in self.listeners:
+            self._poller.register(listener._fileno, _IN)  # noqa: SLF001  # waitress's name
+
+    def _close_inactive(self) -> None:
+        before = time.time() - self.adj.channel_timeout
+        for channel in list(self.channels.values()):
+            if not channel.requests and channel.last_activity < before:
+                channel.will_close = True
+                self.review(channel)
+
+    # -- orders and log ------------------------------------------------------------------------
+
+    def _take_orders(self) -> None:
+        try:
+            data = self.context.orders.recv(4096)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EINTR):
+                return
+            data = b""
+        self._orders += data
+        *lines, self._orders = self._orders.split(b"\n")
+        for line in lines:
+            if line + b"\n" == LAME:
+                self.lame = True
+            elif line.startswith(DRAIN):
+                self.start_drain(float(line.split()[1]))
+        if not data:  # the master is gone
+            self._poller.unregister(self.context.orders.fileno())
+            self.start_drain(self.context.drain_timeout_s)
+
+    def start_drain(self, seconds: float) -> None:
+        """Stop accepting and end within ``seconds``; a second call can only make it sooner."""
+        self.lame = True
+        if self.drain is None:
+            self.drain = Drain(self, seconds)
+        else:
+            self.drain.hurry(seconds)
+
+    def _write_lines(self) -> None:
+        assert self.access is not None or not self._lines  # noqa: S101  # only log() appends
+        if self.access is None:
+            return
+        lines = []
+        while self._lines:
+            lines.append(self.access(self._lines.popleft()))
+        if lines:
+            text = "\n".join(lines).encode("utf-8", "backslashreplace") + b"\n"
+            while text:
+                text = text[os.write(1, text) :]
+
+
+class _Map(dict[int, Any]):
+    """waitress's map of descriptors, whose changes go to the poller."""
+
+    def __init__(self, loop: WaitressLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def __setitem__(self, descriptor: int, it: Any) -> None:
+        super().__setitem__(descriptor, it)
+        self._loop.register_new(descriptor, it)
+
+    def __delitem__(self, descriptor: int) -> None:
+        it = self[descriptor]
+        super().__delitem__(descriptor)
+        self._loop.unregister(descriptor, it)
