@@ -8,6 +8,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PROJECTS := pyproject.toml $(wildcard examples/wiki/pyproject.toml)
+
+# A build reaches the package index as this machine does: through its certificates, by its index.
+export CA_BUNDLE ?= $(firstword $(wildcard $(PIP_CERT) $(SSL_CERT_FILE) $(REQUESTS_CA_BUNDLE)) /dev/null)
+export PIP_CONF ?= $(firstword $(shell grep -ls '^ *index-url' $(PIP_CONFIG_FILE) \
+	$(HOME)/.config/pip/pip.conf $(HOME)/.pip/pip.conf /etc/pip.conf) /dev/null)
+EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+BUILD_ARGS = --build-arg SOURCE_DATE_EPOCH=$(EPOCH) \
+	--build-arg VERSION=$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pastebox/__init__.py) \
+	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
+	--build-arg CREATED=$(shell date --utc --date=@$(EPOCH) +%Y-%m-%dT%H:%M:%SZ) \
+	--secret id=ca_bundle,src=$(CA_BUNDLE) --secret id=pip_conf,src=$(PIP_CONF) $(BUILD_FLAGS)
+
 SCRIPTS = $(wildcard entrypoint/*.sh .ci/run tests/image/*/*.sh)
 DOCKERFILES = $(shell git ls-files --cached --others --exclude-standard '*Dockerfile')
 
@@ -64,7 +76,7 @@ soak: $(VENV)/.test ## Run the long repetitions: stops under load, kills in firs
 
 image: ## Build the image (IMAGE=name:tag; needs docker)
 	@$(call need,docker,install the Docker engine with buildx)
-	PYTHON="$(PYTHON)" entrypoint/build.sh "$(IMAGE)"
+	docker buildx build --load --tag "$(IMAGE)" $(BUILD_ARGS) .
 
 compose-secrets: ## Make the secrets that compose.yaml mounts, once, in var/secrets
 	@mkdir -p var/secrets && chmod 700 var/secrets

@@ -1,0 +1,128 @@
+# pastebox on Debian's Python. Two layers above the base: Python and tini, then pastebox.
+#
+# Build arguments: BASE_IMAGE; VERSION, REVISION and CREATED for the labels; SOURCE_DATE_EPOCH
+# for the date of the image itself. Optional build secrets, for a network of its own kind:
+#   ca_bundle  certificates for pip, where a proxy inspects TLS
+#   pip_conf   a pip configuration file, where packages come from another index
+ARG BASE_IMAGE=debian:trixie-slim
+
+# ---------------------------------------------------------------------------------------------
+FROM ${BASE_IMAGE} AS python
+
+# Reproducible: byte code carries a hash instead of a date, and whatever this step wrote is dated
+# like a file of the base image. Logs and backups are emptied, for a deletion has a date as well.
+# Left out are the help topics and the test support of the standard library, and the static tini.
+# hadolint ignore=DL3003,DL3008
+RUN <<'EOF'
+set -eu
+touch /tmp/started
+export DEBIAN_FRONTEND=noninteractive
+apt-get update
+apt-get install --yes --no-install-recommends python3 tini
+apt-get clean
+rm -f /var/lib/apt/lists/*_* /var/cache/apt/*.bin /var/cache/ldconfig/aux-cache
+find /var/log /var/cache/debconf/*-old /var/lib/dpkg/*-old -type f -exec truncate --size 0 {} +
+cd /usr/lib/python3.*/
+rm -rf test pydoc_data/topics.py turtle.py turtledemo /usr/bin/tini-static
+find . ../python3 -name __pycache__ -exec rm -rf {} +
+python3 -m compileall -q --invalidation-mode unchecked-hash . ../python3
+find / -xdev -cnewer /tmp/started ! -path '/tmp/*' -exec touch -h -r /etc/debian_version {} +
+rm /tmp/started
+touch -r /etc/debian_version /tmp
+EOF
+
+# ---------------------------------------------------------------------------------------------
+FROM python AS build
+
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends python3-venv
+
+WORKDIR /src
+COPY entrypoint/requirements.txt entrypoint/requirements-build.txt ./
+RUN --mount=type=secret,id=ca_bundle,target=/run/secrets/ca_bundle \
+    --mount=type=secret,id=pip_conf,target=/run/secrets/pip_conf <<'EOF'
+set -eu
+if [ -s /run/secrets/ca_bundle ]; then export PIP_CERT=/run/secrets/ca_bundle; fi
+if [ -s /run/secrets/pip_conf ]; then export PIP_CONFIG_FILE=/run/secrets/pip_conf; fi
+python3 -m venv /opt/build
+python3 -m venv --without-pip /opt/pastebox
+/opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements-build.txt
+/opt/build/bin/pip --python /opt/pastebox install --no-cache-dir --no-compile --require-hashes \
+  -r requirements.txt
+EOF
+
+# pip stays in the image for the images built on it, as the wheel that it can run from: a tenth of
+# its size installed.
+COPY pyproject.toml README.md LICENSE ./
+COPY pastebox pastebox
+RUN <<'EOF'
+set -eu
+/opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist .
+/opt/build/bin/pip --python /opt/pastebox install --no-cache-dir --no-compile --no-deps --no-index \
+  --find-links dist pastebox
+cp /usr/share/python-wheels/pip-*.whl /opt/pastebox/lib/pip.whl
+printf '#!/bin/sh\nexec /opt/pastebox/bin/python /opt/pastebox/lib/pip.whl/pip "$@"\n' \
+  >/opt/pastebox/bin/pip
+chmod 755 /opt/pastebox/bin/pip
+rm -f /opt/pastebox/bin/activate* /opt/pastebox/bin/Activate*
+rm -rf /opt/pastebox/include
+find /opt/pastebox -name __pycache__ -exec rm -rf {} +
+/opt/pastebox/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/pastebox/lib
+EOF
+
+COPY entrypoint/docker-entrypoint.sh /opt/
+
+# ---------------------------------------------------------------------------------------------
+FROM python
+
+# The user is a number, so that Kubernetes can see that it is not root, and its group is 0, so that
+# an arbitrary UID (OpenShift) finds what it may write: group 0 has what the owner has.
+# /opt/pastebox belongs to that group as well: "FROM pastebox" and "RUN pip install theapp" is all
+# that an application's image needs, without a change of user and back. Who wants the installed
+# code out of the application's reach runs read-only, as compose.yaml and the chart do.
+# There is no VOLUME: it would make an anonymous one wherever the operator forgot to name it, and
+# data would seem to be kept. /data is a directory to mount on.
+RUN --mount=type=bind,from=build,source=/opt,target=/mnt <<'EOF'
+set -eu
+touch /tmp/started
+cp -R /mnt/pastebox /opt/pastebox
+install -m 755 /mnt/docker-entrypoint.sh /usr/local/bin/
+echo 'pastebox:x:10001:0:pastebox:/tmp:/usr/sbin/nologin' >>/etc/passwd
+mkdir -p /data /etc/pastebox/conf.d /run/pastebox
+for phase in pre-config post-config pre-setup post-setup pre-serve post-stop; do
+  mkdir -p "/docker-entrypoint.d/$phase"
+done
+chmod -R g=u /opt/pastebox /data /run/pastebox
+find / -xdev -cnewer /tmp/started ! -path '/tmp/*' -exec touch -h -r /etc/debian_version {} +
+rm /tmp/started
+touch -r /etc/debian_version /tmp
+EOF
+
+# The home directory is writable under any UID. pip keeps no cache in an image.
+ENV PATH=/opt/pastebox/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    HOME=/tmp \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PASTEBOX_HOST=0.0.0.0 \
+    PASTEBOX_PORT=8080 \
+    PASTEBOX_HEALTH_HOST=0.0.0.0 \
+    PASTEBOX_DATA_DIR=/data
+
+USER 10001:0
+WORKDIR /data
+EXPOSE 8080 9090
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --start-interval=0.5s --retries=3 \
+  CMD ["pastebox", "health"]
+ENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/docker-entrypoint.sh"]
+CMD ["serve"]
+
+ARG VERSION=0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.title="pastebox" \
+      org.opencontainers.image.description="Serves a Python web application from its PasteDeploy INI" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
