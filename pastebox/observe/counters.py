@@ -1,0 +1,144 @@
+"""Request counters in memory that the master shares with its workers.
+
+Each worker process writes a slot of its own; the master reads all of them without asking.
+"""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from bisect import bisect_left
+from typing import NamedTuple
+
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Upper ends of the duration histogram, in seconds; one more bucket holds what is longer."""
+
+CLASSES = ("other", "1xx", "2xx", "3xx", "4xx", "5xx")
+"""Status classes, by the first digit of the status."""
+
+_STARTED = 0
+_BYTES = 1
+_MICROSECONDS = 2
+_CLASS = 3
+_BUCKET = _CLASS + len(CLASSES)
+_FIELDS = _BUCKET + len(BUCKETS_S) + 1
+_WORD = 8
+_STRIDE = (
+    32 * _WORD
+)  # a multiple of the cache line: workers on other CPUs do not disturb each other
+
+
+class Totals(NamedTuple):
+    """A reading.
+
+    Attributes:
+        classes: finished requests by status class, in the order of :data:`CLASSES`.
+        in_flight: requests begun and not finished, in processes that live.
+        sent: bytes of response bodies.
+        seconds: sum of durations.
+        buckets: requests by duration, not cumulative; the last has no upper end.
+    """
+
+    classes: tuple[int, ...]
+    in_flight: int
+    sent: int
+    seconds: float
+    buckets: tuple[int, ...]
+
+    @property
+    def requests(self) -> int:
+        """Finished requests."""
+        return sum(self.classes)
+
+
+class Slot:
+    """One worker's writer. Made in the worker, used by any of its threads."""
+
+    def __init__(self, words: memoryview) -> None:
+        self._words = words
+        self._lock = threading.Lock()
+
+    def started(self) -> None:
+        """Count a request whose head has been read."""
+        with self._lock:
+            self._words[_STARTED] += 1
+
+    def finished(self, status: int, size: int, seconds: float) -> None:
+        """Count its end: once per :meth:`started`, also when the client went away."""
+        words = self._words
+        kind = status // 100
+        kind = _CLASS + (kind if 0 < kind < len(CLASSES) else 0)
+        bucket = _BUCKET + bisect_left(BUCKETS_S, seconds)
+        with self._lock:
+            words[kind] += 1
+            words[_BYTES] += max(0, size)
+            words[_MICROSECONDS] += max(0, int(seconds * 1e6))
+            words[bucket] += 1
+
+
+class Counters:
+    """All slots, and what is left of workers that have ended. Made before the first fork."""
+
+    def __init__(self, slots: int) -> None:
+        self._memory = memoryview(mmap.mmap(-1, slots * _STRIDE))
+        self._slots = slots
+        self._base = [0] * _FIELDS
+        self._taken: set[int] = set()
+
+    def take(self) -> int:
+        """Reserve the lowest free slot.
+
+        Raises:
+            IndexError: all are taken.
+        """
+        for index in range(self._slots):
+            if index not in self._taken:
+                self._taken.add(index)
+                return index
+        raise IndexError(f"all {self._slots} slots are taken")
+
+    def slot(self, index: int) -> Slot:
+        """Return the writer of one slot; call it in the worker."""
+        self._taken.add(index)
+        return Slot(self._words(index))
+
+    def retire(self, index: int) -> None:
+        """Keep what a worker that has ended counted, and free its slot; twice is harmless.
+
+        What it had in flight is no more.
+        """
+        words = self._words(index)
+        for field in range(_BYTES, _FIELDS):
+            self._base[field] += words[field]
+        self._base[_STARTED] += sum(words[_CLASS:_BUCKET])
+        words[:] = memoryview(bytes(_FIELDS * _WORD)).cast("Q")
+        self._taken.discard(index)
+
+    def read(self, index: int) -> Totals:
+        """Return what one worker has counted."""
+        return _totals(self._words(index).tolist())
+
+    def total(self) -> Totals:
+        """Return the sum of all workers, past and present; finished counts never fall."""
+        sums = list(self._base)
+        for index in range(self._slots):
+            for field, value in enumerate(self._words(index)):
+                sums[field] += value
+        return _totals(sums)
+
+    def _words(self, index: int) -> memoryview:
+        if not 0 <= index < self._slots:
+            raise IndexError(f"slot {index} of {self._slots}")
+        start = index * _STRIDE
+        return self._memory[start : start + _FIELDS * _WORD].cast("Q")
+
+
+def _totals(words: list[int]) -> Totals:
+    classes = tuple(words[_CLASS:_BUCKET])
+    return Totals(
+        classes=classes,
+        in_flight=max(0, words[_STARTED] - sum(classes)),
+        sent=words[_BYTES],
+        seconds=words[_MICROSECONDS] / 1e6,
+        buckets=tuple(words[_BUCKET:_FIELDS]),
+    )

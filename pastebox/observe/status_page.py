@@ -1,0 +1,198 @@
+"""Render a snapshot as a page for people: no script, good on a phone, light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pastebox import __version__
+from pastebox.observe.moment import iso_second
+from pastebox.observe.snapshot import Snapshot
+
+_STYLE = """\
+:root{color-scheme:light dark;--ok:#1a7f37;--bad:#cf222e;--soft:#6e7781;--line:#8883}
+@media (prefers-color-scheme:dark){:root{--ok:#4ac26b;--bad:#ff7b72;--soft:#9198a1}}
+body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:0 auto;padding:1rem}
+h1{font-size:1.4rem;margin:.5rem 0}h2{font-size:1.05rem;margin:2rem 0 .5rem}
+p{margin:.25rem 0}.ok{color:var(--ok)}.bad{color:var(--bad)}.soft{color:var(--soft)}
+div{overflow-x:auto}table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line);
+vertical-align:top;font-variant-numeric:tabular-nums}th{font-weight:600}
+code,td.text{overflow-wrap:anywhere}a{color:inherit}
+"""
+
+_HIDDEN = frozenset({"set"})
+"""Settings whose value may hold a secret of the application."""
+
+
+def render(snapshot: Snapshot) -> str:
+    """Return the whole page."""
+    word, colour = _verdict(snapshot)
+    parts = [
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>{word} - pastebox</title>",
+        "<meta name=viewport content='width=device-width,initial-scale=1'>",
+        f"<style>{_STYLE}</style>",
+        f"<h1 class={colour}>{word}</h1>",
+        *_lead(snapshot),
+        *_checks(snapshot),
+        *_workers(snapshot),
+        *_requests(snapshot),
+        *_troubles(snapshot),
+        *_phases(snapshot),
+        *_configuration(snapshot),
+        "<p class=soft>This page does not refresh itself. <a href=metrics>metrics</a>",
+        "<a href='readyz?verbose'>readyz</a> <a href=startupz>startupz</a> <a href=livez>livez</a>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _verdict(snapshot: Snapshot) -> tuple[str, str]:
+    if snapshot.dead_reason:
+        return "Not live: a restart is due", "bad"
+    if snapshot.is_ready:
+        return "Serving", "ok"
+    if snapshot.started_after_s is None:
+        return f"Starting: {_text(snapshot.phase)}", "soft"
+    return f"Not ready: {_text(snapshot.phase)}", "bad"
+
+
+def _lead(snapshot: Snapshot) -> Iterable[str]:
+    if snapshot.dead_reason:
+        yield f"<p class=bad>{_text(snapshot.dead_reason)}"
+    detail = f": {_text(snapshot.detail)}" if snapshot.detail else ""
+    yield (
+        f"<p>Phase <b>{_text(snapshot.phase)}</b> for {_span(snapshot.now - snapshot.since)}"
+        f"{detail} <span class=soft>since {_when(snapshot.since)}</span>"
+    )
+    first = snapshot.started_after_s
+    took = f", first ready after {_span(first)}" if first is not None else ", never ready yet"
+    yield f"<p>Up for {_span(snapshot.elapsed_s)}{took}"
+    if snapshot.binds:
+        yield f"<p>Listening on <code>{_text(', '.join(snapshot.binds))}</code>"
+
+
+def _checks(snapshot: Snapshot) -> Iterable[str]:
+    yield from _table(
+        "Ready?",
+        ("check", "", "fact"),
+        (
+            (
+                _text(check.name),
+                "<span class=ok>ok</span>" if check.ok else "<b class=bad>failed</b>",
+                _text(check.fact),
+            )
+            for check in snapshot.checks
+        ),
+    )
+
+
+def _workers(snapshot: Snapshot) -> Iterable[str]:
+    title = f"Workers of generation {snapshot.generation}" if snapshot.generation else "Workers"
+    if snapshot.loading:
+        title += f", generation {snapshot.loading} is loading"
+    rows = [
+        (
+            str(worker.pid),
+            str(worker.generation),
+            _span(worker.age_s),
+            str(worker.totals.requests) if worker.totals else "-",
+            str(worker.totals.in_flight) if worker.totals else "-",
+            "<b class=bad>stuck</b>" if worker.is_stuck else "",
+        )
+        for worker in snapshot.workers
+    ]
+    yield from _table(title, ("pid", "generation", "age", "requests", "in flight", ""), rows)
+    if not rows:
+        yield "<p>None alive."
+    yield f"<p>{_count(snapshot.worker_restarts, 'unexpected end')} of a worker,"
+    yield f"{_count(snapshot.reload_failures, 'failed reload')}"
+
+
+def _requests(snapshot: Snapshot) -> Iterable[str]:
+    totals = snapshot.totals
+    if totals is None:
+        return
+    other, informational, *classes = totals.classes
+    mean = f"{1000 * totals.seconds / totals.requests:.1f} ms" if totals.requests else "-"
+    row = (
+        str(totals.requests),
+        *(str(count) for count in classes),
+        str(other + informational),
+        str(totals.in_flight),
+        mean,
+    )
+    head = ("requests", "2xx", "3xx", "4xx", "5xx", "other", "in flight", "mean")
+    yield from _table("Requests since the start", head, [row])
+    if snapshot.drains:
+        took = f", the last took {_span(snapshot.last_drain_s)}" if snapshot.last_drain_s else ""
+        yield f"<p>{_count(snapshot.drains, 'drain')}{took}, {snapshot.cut_off} requests cut off"
+
+
+def _troubles(snapshot: Snapshot) -> Iterable[str]:
+    rows = [(_when(trouble.at), _text(trouble.text)) for trouble in reversed(snapshot.troubles)]
+    if rows:
+        yield from _table("What went wrong, latest first", ("when", ""), rows)
+
+
+def _phases(snapshot: Snapshot) -> Iterable[str]:
+    rows = [
+        (_when(fact.since), _text(fact.phase), _span(fact.seconds), _text(fact.detail))
+        for fact in reversed(snapshot.history)
+    ]
+    if rows:
+        yield from _table("Phases before", ("began", "phase", "took", ""), rows)
+
+
+def _configuration(snapshot: Snapshot) -> Iterable[str]:
+    yield "<h2>Configuration</h2>"
+    yield f"<p>INI <code>{_text(snapshot.ini) or 'none'}</code>"
+    rows = [
+        (
+            f"<code>{_text(row.name)}</code>",
+            "(hidden)" if row.name in _HIDDEN and row.value else _text(row.value),
+            f"<span class=soft>{_text(row.origin)}</span>",
+        )
+        for row in snapshot.settings
+    ]
+    if rows:
+        yield from _table("", ("setting", "value", "from"), rows)
+    known = [("pastebox", __version__), *snapshot.versions]
+    yield "<p>" + ", ".join(f"{_text(name)} {_text(version)}" for name, version in known)
+
+
+def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
+    """Yield a table; cells are HTML."""
+    if title:
+        yield f"<h2>{title}</h2>"
+    cells = "".join(f"<th>{name}" for name in head)
+    yield f"<div><table><tr>{cells}"
+    for row in rows:
+        yield "<tr>" + "".join(f"<td class=text>{cell}" for cell in row)
+    yield "</table></div>"
+
+
+def _text(text: str) -> str:
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
+        text = text.replace(character, entity)
+    return text
+
+
+def _when(moment: float) -> str:
+    return iso_second(int(moment)).replace("T", " ") + " UTC"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _span(seconds: float) -> str:
+    """Return a duration as people say it: ``0.42 s``, ``3 min 5 s``, ``2 d 4 h``."""
+    if seconds < 10:  # noqa: PLR2004  # below it fractions matter
+        return f"{max(0.0, seconds):.2f} s"
+    whole = int(seconds)
+    units = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+    parts = []
+    for size, unit in units:
+        count, whole = divmod(whole, size)
+        if count:
+            parts.append(f"{count} {unit}")
+    return " ".join(parts[:2])
