@@ -88,10 +88,10 @@ def _read_wiki_link(state: StateInline, silent: bool) -> bool:
 
 
 def _demote_headings(state: StateCore) -> None:
-    """Move headings one level down: the first level belongs to the page's name."""
+    """Make first-level headings second-level ones: the first belongs to the page's name."""
     for token in state.tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+        if token.type in ("heading_open", "heading_close") and token.tag == "h1":
+            token.tag = "h2"
 
 
 def _render_wiki_link(

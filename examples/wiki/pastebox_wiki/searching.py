@@ -53,7 +53,7 @@ def make_excerpt(text: str, words: list[str]) -> tuple[tuple[str, bool], ...]:
     if not found:
         return ((_cut(flat, 0, 2 * _AROUND), False),)
     place, length = min(found)
-    start = max(0, place - _AROUND)
+    start = flat.find(" ", max(0, place - _AROUND), place) + 1 if place > _AROUND else 0
     return (
         (("… " if start else "") + flat[start:place], False),
         (flat[place : place + length], True),
@@ -62,5 +62,8 @@ def make_excerpt(text: str, words: list[str]) -> tuple[tuple[str, bool], ...]:
 
 
 def _cut(text: str, start: int, end: int) -> str:
-    """Return a part of a text, with a mark if something follows."""
-    return text[start:end] + (" …" if end < len(text) else "")
+    """Return a part of a text up to the end of a word, with a mark if something follows."""
+    if end >= len(text):
+        return text[start:]
+    space = text.rfind(" ", start, end + 1)
+    return text[start : space if space > start else end] + " …"

@@ -1,11 +1,14 @@
 """A wiki on an empty SQLite file, and a browser for it."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
 from webtest import TestApp
 
 from pastebox_wiki import main
@@ -14,6 +17,11 @@ from pastebox_wiki.names import url_part
 from pastebox_wiki.websetup import setup_app
 
 SECRET = "4b1d93c7a2f04f6e8d5c"
+_RUN = """
+import sys, types
+from pastebox_wiki.websetup import setup_app
+setup_app(None, types.SimpleNamespace(local_conf={"sqlalchemy.url": sys.argv[1]}), {})
+"""
 
 
 @pytest.fixture
@@ -40,6 +48,31 @@ def engine(settings: dict[str, str]) -> Iterator[Engine]:
     engine = make_engine(settings)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def run_setups_at_once(settings: dict[str, str]) -> Callable[[int], None]:
+    """Run the setup in so many processes at the same time, and see all of them succeed."""
+
+    def run(number: int) -> None:
+        command = [sys.executable, "-c", _RUN, settings["sqlalchemy.url"]]
+        runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(number)]
+        for process in runs:
+            _, errors = process.communicate(timeout=30)
+            assert process.returncode == 0, errors
+
+    return run
+
+
+@pytest.fixture
+def count(engine: Engine) -> Callable[[type], int]:
+    """Count the rows of a table."""
+
+    def count(table: type) -> int:
+        with Session(engine) as db:
+            return db.scalar(select(func.count()).select_from(table)) or 0
+
+    return count
 
 
 @pytest.fixture

@@ -59,6 +59,7 @@ def test_images_are_not_loaded_from_elsewhere() -> None:
     ("text", "expected"),
     [
         ("# Top", "<h2>Top</h2>"),
+        ("## Top", "<h2>Top</h2>"),
         ("###### Deep", "<h6>Deep</h6>"),
         ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>"),
         ("1. a", "<ol>\n<li>a</li>\n</ol>"),

@@ -1,13 +1,10 @@
 """The same wiki on PostgreSQL."""
 
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import Engine, text
-from test_websetup import _RUN, count
 from webtest import TestApp
 
 from pastebox_wiki import main
@@ -34,19 +31,17 @@ def engine(settings: dict[str, str]) -> Iterator[Engine]:
     engine.dispose()
 
 
-def test_setups_at_the_same_time_double_nothing(engine: Engine) -> None:
-    command = [sys.executable, "-c", _RUN, URL]
-    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
-    for run in runs:
-        _, errors = run.communicate(timeout=30)
-        assert run.returncode == 0, errors
-    assert count(engine, Page) == len(dict(sample_pages()))
+def test_setups_at_the_same_time_double_nothing(
+    engine: Engine, run_setups_at_once: Callable[[int], None], count: Callable[[type], int]
+) -> None:
+    run_setups_at_once(4)
+    assert count(Page) == len(dict(sample_pages()))
 
 
 def test_a_page_lives_through_writing_conflict_and_search(
-    engine: Engine, settings: dict[str, str], run_setup: object
+    engine: Engine, settings: dict[str, str], run_setup: Callable[..., None]
 ) -> None:
-    run_setup()  # type: ignore[operator]
+    run_setup()
     app = TestApp(main({}, **settings))
     path = url_part("Über uns")
     mine, theirs = (app.get(f"/page/{path}/edit").forms[1] for _ in range(2))
@@ -65,9 +60,9 @@ def test_a_page_lives_through_writing_conflict_and_search(
 
 
 def test_moments_are_utc_whatever_the_server_thinks(
-    engine: Engine, settings: dict[str, str], run_setup: object
+    engine: Engine, settings: dict[str, str], run_setup: Callable[..., None]
 ) -> None:
-    run_setup()  # type: ignore[operator]
+    run_setup()
     app = TestApp(main({}, **settings))
     with engine.connect() as connection:
         moment = connection.scalar(text("SELECT max(created_at) AT TIME ZONE 'UTC' FROM revision"))

@@ -1,12 +1,11 @@
 """The setup can run again, and at the same time, without doing anything twice."""
 
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 from webtest import TestApp
 
@@ -14,24 +13,15 @@ from pastebox_wiki.models import Page, Revision, SetupRun
 from pastebox_wiki.samples import sample_pages
 from pastebox_wiki.websetup import wait
 
-_RUN = """
-import sys, types
-from pastebox_wiki.websetup import setup_app
-setup_app(None, types.SimpleNamespace(local_conf={"sqlalchemy.url": sys.argv[1]}), {})
-"""
-
-
-def count(engine: Engine, table: type) -> int:
-    with Session(engine) as db:
-        return db.scalar(select(func.count()).select_from(table)) or 0
+Count = Callable[[type], int]
 
 
 def test_setup_loads_the_pages_and_records_its_run(
-    run_setup: Callable[..., None], engine: Engine, capsys: pytest.CaptureFixture[str]
+    run_setup: Callable[..., None], engine: Engine, count: Count, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_setup()
     samples = len(dict(sample_pages()))
-    assert count(engine, Page) == count(engine, Revision) == samples > 5
+    assert count(Page) == count(Revision) == samples > 5
     with Session(engine) as db:
         run = db.scalars(select(SetupRun)).one()
     assert run.pages_added == samples
@@ -41,34 +31,32 @@ def test_setup_loads_the_pages_and_records_its_run(
 
 
 def test_a_second_setup_leaves_edited_pages_alone(
-    app: TestApp, write: Callable[..., object], run_setup: Callable[..., None], engine: Engine
+    app: TestApp, write: Callable[..., object], run_setup: Callable[..., None], count: Count
 ) -> None:
     write("Front_Page", "my own front page")
-    before = count(engine, Revision)
+    before = count(Revision)
     run_setup()
-    assert count(engine, Revision) == before
-    assert count(engine, SetupRun) == 2
+    assert count(Revision) == before
+    assert count(SetupRun) == 2
     app.get("/").mustcontain("my own front page")
 
 
-def test_setups_at_the_same_time_double_nothing(settings: dict[str, str], engine: Engine) -> None:
-    command = [sys.executable, "-c", _RUN, settings["sqlalchemy.url"]]
-    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(4)]
-    for run in runs:
-        _, errors = run.communicate(timeout=30)
-        assert run.returncode == 0, errors
-    assert count(engine, Page) == count(engine, Revision) == len(dict(sample_pages()))
-    assert count(engine, SetupRun) == 4
+def test_setups_at_the_same_time_double_nothing(
+    run_setups_at_once: Callable[[int], None], count: Count
+) -> None:
+    run_setups_at_once(4)
+    assert count(Page) == count(Revision) == len(dict(sample_pages()))
+    assert count(SetupRun) == 4
 
 
 def test_a_setup_that_is_cut_off_leaves_a_run_without_an_end(
-    run_setup: Callable[..., None], engine: Engine, monkeypatch: pytest.MonkeyPatch
+    run_setup: Callable[..., None], engine: Engine, count: Count, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr("pastebox_wiki.websetup.wait", lambda seconds: sys.exit(1))
         with pytest.raises(SystemExit):
             run_setup()
-    assert count(engine, Page) == 0
+    assert count(Page) == 0
     run_setup()
     with Session(engine) as db:
         ends = db.scalars(select(SetupRun.finished_at).order_by(SetupRun.id)).all()
