@@ -23,7 +23,7 @@ apt-get clean
 rm -f /var/lib/apt/lists/*_* /var/cache/apt/*.bin /var/cache/ldconfig/aux-cache
 find /var/log /var/cache/debconf/*-old /var/lib/dpkg/*-old -type f -exec truncate --size 0 {} +
 cd /usr/lib/python3.*/
-rm -rf test pydoc_data/topics.py turtle.py turtledemo /usr/bin/tini-static
+rm -rf test pydoc_data/topics.py turtle.py lib-dynload/_test*.so /usr/bin/tini-static
 find . ../python3 -name __pycache__ -exec rm -rf {} +
 python3 -m compileall -q --invalidation-mode unchecked-hash . ../python3
 find / -xdev -cnewer /tmp/started ! -path '/tmp/*' -exec touch -h -r /etc/debian_version {} +
@@ -64,13 +64,14 @@ cp /usr/share/python-wheels/pip-*.whl /opt/pastebox/lib/pip.whl
 printf '#!/bin/sh\nexec /opt/pastebox/bin/python /opt/pastebox/lib/pip.whl/pip "$@"\n' \
   >/opt/pastebox/bin/pip
 chmod 755 /opt/pastebox/bin/pip
-rm -f /opt/pastebox/bin/activate* /opt/pastebox/bin/Activate*
+rm -f /opt/pastebox/bin/activate* /opt/pastebox/bin/Activate* /opt/pastebox/.gitignore
 rm -rf /opt/pastebox/include
 find /opt/pastebox -name __pycache__ -exec rm -rf {} +
 /opt/pastebox/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/pastebox/lib
 EOF
 
 COPY entrypoint/docker-entrypoint.sh /opt/
+RUN cp /etc/ssl/certs/ca-certificates.crt /opt/
 
 # ---------------------------------------------------------------------------------------------
 FROM python
@@ -87,6 +88,7 @@ set -eu
 touch /tmp/started
 cp -R /mnt/pastebox /opt/pastebox
 install -m 755 /mnt/docker-entrypoint.sh /usr/local/bin/
+install -D -m 644 /mnt/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 echo 'pastebox:x:10001:0:pastebox:/tmp:/usr/sbin/nologin' >>/etc/passwd
 mkdir -p /data /etc/pastebox/conf.d /run/pastebox
 for phase in pre-config post-config pre-setup post-setup pre-serve post-stop; do
@@ -98,9 +100,11 @@ rm /tmp/started
 touch -r /etc/debian_version /tmp
 EOF
 
-# The home directory is writable under any UID. pip keeps no cache in an image.
+# The home directory is writable under any UID. pip keeps no cache in an image. The certificates are
+# Debian's, without the package's openssl.
 ENV PATH=/opt/pastebox/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME=/tmp \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PASTEBOX_HOST=0.0.0.0 \
