@@ -71,6 +71,9 @@ class ServerSpec(NamedTuple):
         options: the section's own options, without ``use`` and protocol keys.
         global_conf: the defaults that a PasteDeploy server receives.
         origins: option name (and ``use``) to where it was written.
+        protocol: ``paste.server_runner`` or ``paste.server_factory`` where the section names an
+            object itself (``runner`` is then ``call:module:object``), else empty.
+        notes: remarks for the log, such as options that an override made meaningless.
     """
 
     runner: str
@@ -80,6 +83,8 @@ class ServerSpec(NamedTuple):
     options: Mapping[str, str]
     global_conf: Mapping[str, str]
     origins: Mapping[str, Origin]
+    protocol: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class AppSource(NamedTuple):
