@@ -81,10 +81,6 @@ def _read_words(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())
 
 
-def _read_workers(text: str) -> int:
-    return 0 if text == "auto" else WORKER_COUNT.read(text)
-
-
 PORT = integer(0, 65535)
 WORKER_COUNT = integer(1, 512)
 TEXT = Converter("a text that is not empty", _read_text)
@@ -92,7 +88,6 @@ SECONDS = Converter("a duration such as 20, 20s, 500ms or 1h30m", _read_seconds)
 FLAG = Converter("on or off", _read_flag)
 WORDS = Converter("words separated by commas or spaces", _read_words)
 PORT_OR_OFF = Converter("a number from 0 to 65535, or off", _read_port)
-WORKERS = Converter("a number from 1 to 512, or auto", _read_workers)
 
 
 class Option(Generic[T]):
@@ -224,7 +219,7 @@ class Settings:
     host = unset("serving", TEXT, "address to bind, instead of the INI's", metavar="HOST")
     port = unset("serving", PORT, "port to bind, instead of the INI's", metavar="PORT")
     workers = Option(
-        "serving", "1", WORKERS, "worker processes on the shared socket", metavar="COUNT"
+        "serving", "1", WORKER_COUNT, "worker processes on the shared socket", metavar="COUNT"
     )
     cpu_affinity = Option(
         "serving", "off", one_of("off", "auto"), "keep each worker on one CPU of its own"
@@ -245,9 +240,6 @@ class Settings:
         integer(0, 1000),
         "deaths of a worker within ten minutes after which pastebox gives up",
         metavar="COUNT",
-    )
-    on_config_change = Option(
-        "serving", "warn", one_of("ignore", "warn"), "what to do when the INI changes while serving"
     )
     health_host = Option("health", "127.0.0.1", TEXT, "address of the health port", metavar="HOST")
     health_port = Option(

@@ -78,6 +78,10 @@ class NotifyReceiver:
             fields = dict(line.split("=", 1) for line in lines if "=" in line)
             messages.append(Message(_sender(ancillary), fields))
 
+    def close_in_child(self) -> None:
+        """Give the descriptor back in a forked child."""
+        self._socket.close()
+
     def close(self) -> None:
         """Close, and remove what was bound in the file system."""
         self._socket.close()

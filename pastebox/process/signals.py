@@ -10,13 +10,14 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
+SERVING = (*STOPPING, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
+"""What the master listens to."""
 
 
 class SignalQueue:
     """Catch signals into a queue with a descriptor that becomes readable.
 
-    A context manager: leaving it restores every handler and the wake-up descriptor. A forked
-    child calls :meth:`release` to get the default behaviour back.
+    A context manager: leaving it restores every handler and the wake-up descriptor.
     """
 
     def __init__(self, signals: Iterable[int]) -> None:
@@ -64,13 +65,8 @@ class SignalQueue:
             taken.append(self._queue.popleft())
         return taken
 
-    def release(self) -> None:
-        """Give a forked child its default handlers, and forget the parent's queue."""
-        signal.set_wakeup_fd(-1)
-        for number in self._signals:
-            default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
-            signal.signal(number, default)
-        self._before.clear()
+    def forget(self) -> None:
+        """Close the descriptors in a forked child, whose handlers are its own again."""
         os.close(self._read_end)
         os.close(self._write_end)
 

@@ -43,13 +43,11 @@ class WaitressRunner:
         context: WorkerContext,
     ) -> int:
         """Load the application, serve it until drained; 0, or 124 when requests were cut off."""
-        import os  # noqa: PLC0415  # the worker's environment, read in the worker
-
-        from pastebox.config.source import load_app  # noqa: PLC0415  # imports PasteDeploy
+        from pastebox.runners.loading import load  # noqa: PLC0415  # imports PasteDeploy
         from pastebox.runners.waitress_loop import WaitressLoop  # noqa: PLC0415  # worker only
 
         adj = waitress_options.adjustments(spec, waitress_options.check_options(spec))
-        app = load_app(source, os.environ)
+        app = load(source)
         loop = WaitressLoop(app, adj, sockets, context, is_multiprocess=context.workers > 1)
         for number in (signal.SIGTERM, signal.SIGINT):
             # a signal to the whole group reaches the master too, and the master gives the orders

@@ -1,0 +1,191 @@
+"""All workers: generations that load, serve and drain, and the replacement of those that die."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pastebox.errors import ExitCode
+from pastebox.master.budget import RestartBudget
+from pastebox.master.generation import Generation, State
+from pastebox.master.prepare import Prepared
+from pastebox.master.worker import Worker, close_all, start_worker
+from pastebox.observe.counters import Counters
+from pastebox.observe.status import Status
+from pastebox.process.loop import Loop
+from pastebox.process.signals import describe_status, exit_code_of
+
+log = logging.getLogger("pastebox.master")
+
+
+class Observer(Protocol):
+    """Who is told what becomes of the workers."""
+
+    def generation_serves(self, generation: Generation, before: Generation | None) -> None:
+        """Every worker of ``generation`` is ready; ``before`` has been told to drain."""
+        ...
+
+    def reload_failed(self) -> None:
+        """A generation did not load; the one that serves goes on."""
+        ...
+
+    def workers_failed(self, code: int) -> None:
+        """Nothing can serve any more; ``code`` is the worker's own exit status."""
+        ...
+
+    def workers_gone(self) -> None:
+        """The last worker has ended while stopping."""
+        ...
+
+
+class Fleet:
+    """The generations, the newest last."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        status: Status,
+        observer: Observer,
+        *,
+        notify_address: str,
+        in_child: Callable[[], None],
+    ) -> None:
+        self.generations: list[Generation] = []
+        self.is_stopping = False
+        self.cut = 0
+        self._loop = loop
+        self._status = status
+        self._observer = observer
+        self._notify_address = notify_address
+        self._in_child = in_child
+        self._counters: Counters | None = None
+        self._budget = RestartBudget(0)
+
+    # -- what the master asks --------------------------------------------------------------
+
+    @property
+    def serving(self) -> Generation | None:
+        """The generation that serves, if one does."""
+        return next((one for one in self.generations if one.state is State.SERVING), None)
+
+    def start(self, prepared: Prepared, sockets: Sequence[socket.socket]) -> Generation:
+        """Fork the workers of a new generation."""
+        if self._counters is None:
+            # two generations at a time, and replacements while their predecessors still count
+            self._counters = Counters(4 * prepared.settings.workers + 8)
+            self._status.counters = self._counters
+            self._budget = RestartBudget(prepared.settings.worker_restarts)
+        number = self.generations[-1].number + 1 if self.generations else 1
+        generation = Generation(number, prepared, sockets)
+        self.generations.append(generation)
+        self._status.generation_started(number)
+        for _ in range(prepared.settings.workers):
+            self._start_worker(generation)
+        return generation
+
+    def find(self, pid: int) -> tuple[Generation, Worker] | None:
+        """Return the worker with this pid."""
+        for generation in self.generations:
+            if pid in generation.workers:
+                return generation, generation.workers[pid]
+        return None
+
+    def close_orders_in_child(self) -> None:
+        """Close every worker's orders: their end must mean that the master is gone."""
+        for generation in self.generations:
+            close_all(worker.orders for worker in generation.workers.values())
+
+    def kill_all(self) -> None:
+        """End every worker at once and collect it; for the end of the master."""
+        for generation in self.generations:
+            generation.signal(signal.SIGKILL)
+            for worker in generation.workers.values():
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(worker.pid, 0)
+
+    # -- what happens to workers -----------------------------------------------------------
+
+    def worker_ready(self, generation: Generation, worker: Worker) -> None:
+        """Take a worker's READY; the last one of a generation makes it serve."""
+        worker.is_ready = True
+        if generation.state is not State.LOADING or not generation.is_ready:
+            return
+        before = self.serving
+        generation.state = State.SERVING
+        self._status.generation_ready(generation.number)
+        if before is not None:
+            before.order_drain(generation.prepared.settings.drain_timeout)
+        self._observer.generation_serves(generation, before)
+
+    def worker_ended(self, generation: Generation, worker: Worker, status: int) -> None:
+        """Act on the end of a worker, whatever the reason."""
+        del generation.workers[worker.pid]
+        worker.orders.close()
+        self._status.worker_ended(worker.slot, worker.pid, describe_status(status))
+        if self.is_stopping or generation.state is State.DRAINING:
+            self._drained(generation, worker, status)
+        elif generation.state is State.LOADING:
+            self._failed_to_load(generation, status)
+        else:
+            self._replace(generation, worker, status)
+
+    def _drained(self, generation: Generation, worker: Worker, status: int) -> None:
+        code = exit_code_of(status)
+        if code == ExitCode.DRAIN_TIMEOUT:
+            self.cut = max(self.cut, 1)
+        elif code and generation.state is State.DRAINING:
+            log.warning("worker ended badly pid=%d %s", worker.pid, describe_status(status))
+        if generation.workers:
+            return
+        self.generations.remove(generation)
+        if not self.is_stopping:
+            log.info("generation %d drained", generation.number)
+        elif not self.generations:
+            self._observer.workers_gone()
+
+    def _failed_to_load(self, generation: Generation, status: int) -> None:
+        reason = describe_status(status)
+        self._status.generation_failed(generation.number, reason)
+        generation.state = State.DRAINING
+        generation.signal(signal.SIGKILL)
+        if not generation.workers:
+            self.generations.remove(generation)
+        if self.serving is None:
+            self._observer.workers_failed(exit_code_of(status))
+            return
+        log.error("generation %d failed to load, the one before goes on: %s", generation.number, reason)
+        self._observer.reload_failed()
+
+    def _replace(self, generation: Generation, worker: Worker, status: int) -> None:
+        delay = self._budget.spend()
+        log.error("worker died pid=%d %s", worker.pid, describe_status(status))
+        if delay is None:
+            log.error("giving up: workers died too often")
+            self._observer.workers_failed(exit_code_of(status))
+            return
+        log.info("a new worker starts in %.1f s", delay)
+        self._loop.call_later(delay, lambda: self._start_replacement(generation))
+
+    def _start_replacement(self, generation: Generation) -> None:
+        if not self.is_stopping and generation.state is State.SERVING:
+            self._start_worker(generation)
+
+    def _start_worker(self, generation: Generation) -> None:
+        assert self._counters is not None  # noqa: S101  # made with the first generation
+        slot = self._counters.take()
+        worker = start_worker(
+            generation.prepared,
+            generation.sockets,
+            slot=slot,
+            counters=self._counters,
+            notify_address=self._notify_address,
+            generation=generation.number,
+            in_child=self._in_child,
+        )
+        generation.workers[worker.pid] = worker
+        self._status.worker_started(slot, worker.pid, generation.number)

@@ -1,0 +1,306 @@
+"""The master: one thread, one loop; it owns sockets and signals and never imports the application."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+
+from pastebox.config.locate import Located
+from pastebox.config.model import ConfigSpec
+from pastebox.errors import ExitCode, PasteboxError
+from pastebox.master import first_boot
+from pastebox.master.fleet import Fleet
+from pastebox.master.generation import Generation
+from pastebox.master.health import Health
+from pastebox.master.prepare import Prepared, bind_origin, find, prepare
+from pastebox.master.request import ServeRequest
+from pastebox.master.stop import StopSequence
+from pastebox.observe import status as phases
+from pastebox.observe.logs import configure, reopen
+from pastebox.observe.status import Status
+from pastebox.process import sockets as listening
+from pastebox.process.loop import Loop
+from pastebox.process.notify import Message, Notifier, NotifyReceiver
+from pastebox.process.signals import STOPPING, SignalQueue, describe_status, exit_code_of
+from pastebox.settings import Settings, unknown_names
+
+log = logging.getLogger("pastebox.master")
+
+_BACKLOG = 1024
+
+
+class Master:
+    """Serves one request of the command line, from first boot to the clean stop."""
+
+    def __init__(self, request: ServeRequest, signals: SignalQueue) -> None:
+        self.request = request
+        self.loop = Loop()
+        self.status = Status()
+        self.exit_code: int = ExitCode.OK
+        self._signals = signals
+        self._began = time.monotonic()
+        self._listeners: list[socket.socket] = []
+        self._unlink: list[str] = []
+        self._prepared: Prepared | None = None
+        self._boot: first_boot.BootChild | None = None
+        self._health: Health | None = None
+        address = request.environ.pop("NOTIFY_SOCKET", "")
+        self._systemd = Notifier(address) if address else None
+        self._notify = NotifyReceiver(request.environ.get("TMPDIR", "/tmp"))  # noqa: S108  # only where there is no abstract name space
+        self._fleet = Fleet(
+            self.loop,
+            self.status,
+            self,
+            notify_address=self._notify.address,
+            in_child=self._in_child,
+        )
+        self._stop = StopSequence(
+            self.loop, self._fleet, lambda: self._listeners, self.workers_gone
+        )
+
+    def run(self) -> int:
+        """Serve until told to stop; return the exit status.
+
+        Raises:
+            PasteboxError: what keeps the application from being served.
+        """
+        self.loop.on_readable(self._signals.fileno(), self._take_signals)
+        self.loop.on_readable(self._notify.fileno(), self._take_notifications)
+        try:
+            self._start()
+            self.loop.run()
+        finally:
+            self._close()
+        return self.exit_code
+
+    # -- start -----------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        located, settings = find(self.request)
+        if located.spec is not None:
+            self._prepared = prepare(self.request, located.spec, settings)
+            settings = self._prepared.settings
+        configure(settings.log_format, settings.log_level)
+        for name, near in unknown_names(self.request.environ):
+            log.warning("unknown variable %s%s", name, f", did you mean {near}" if near else "")
+        if settings.health_port is not None:
+            self._health = Health(self.loop, self.status, settings)
+        if self._prepared is not None:
+            self._bind(self._prepared)
+        if settings.mode == "sleep":
+            self.status.enter(phases.SLEEPING)
+            log.info("sleeping: nothing is served; pastebox explain says what would be")
+        elif first_boot.is_settled(self.request, located, settings):
+            self._serve(located.spec, settings)
+        else:
+            self._boot = first_boot.start_boot(
+                self.request, located, settings, self._notify.address, self._in_child
+            )
+
+    def _bind(self, prepared: Prepared) -> None:
+        """Bind before the application is imported: a port in use is told in milliseconds."""
+        descriptors = listening.inherited_descriptors(self.request.environ, os.getpid())
+        listening.forget_inherited(self.request.environ)
+        if descriptors:
+            self._listeners = [socket.socket(fileno=number) for number in descriptors]
+            return
+        for bind in prepared.binds:
+            self._listeners += listening.bind_sockets(bind, origin=bind_origin(prepared))
+            if bind.kind == "unix":
+                self._unlink.append(bind.path)
+
+    def _boot_ended(self, boot: first_boot.BootChild, status: int) -> None:
+        self._boot = None
+        outcome = first_boot.read_outcome(boot)
+        if self._fleet.is_stopping:
+            self._finish(ExitCode.OK)
+        elif outcome is None:
+            self.status.enter(phases.FAILED, describe_status(status))
+            self._finish(exit_code_of(status) or ExitCode.FAILURE)
+        elif not outcome.ready:
+            self._finish(ExitCode.OK)
+        else:
+            for name, value in outcome.environ.items():
+                if value is None:
+                    self.request.environ.pop(name, None)
+                else:
+                    self.request.environ[name] = value
+            if self._prepared is None or outcome.environ:
+                self._prepared = None
+            self._serve(outcome.spec, find(self.request)[1])
+
+    def _serve(self, spec: ConfigSpec | None, settings: Settings) -> None:
+        assert spec is not None  # noqa: S101  # first boot made an INI, or refused
+        if self._prepared is None:
+            self._prepared = prepare(self.request, spec, settings)
+        if not self._listeners:
+            self._bind(self._prepared)
+        for listener in self._listeners:
+            listener.listen(_BACKLOG)
+            listener.setblocking(False)
+        self.status.enter(phases.LOADING)
+        self._fleet.start(self._prepared, self._listeners)
+        self._tell_facts(self._prepared)
+
+    def _tell_facts(self, prepared: Prepared) -> None:
+        addresses = [listening.describe(listener) for listener in self._listeners]
+        self.status.set_facts(ini=prepared.source.spec.path, binds=addresses)
+        if self._health is not None:
+            self._health.serve(prepared, self._listeners)
+
+    def _in_child(self) -> None:
+        """Give up, in a forked child, what is the master's alone."""
+        self.loop.close()
+        self._signals.forget()
+        self._notify.close_in_child()
+        if self._health is not None:
+            self._health.close_in_child()
+        self._fleet.close_orders_in_child()
+
+    # -- what becomes of the workers (the fleet's observer) --------------------------------
+
+    def generation_serves(self, generation: Generation, before: Generation | None) -> None:
+        """Say so, to the log and to systemd."""
+        self._prepared = generation.prepared
+        self._tell_systemd(READY=1, STATUS=f"serving generation {generation.number}")
+        if before is not None:
+            log.info("generation %d serves, generation %d drains", generation.number, before.number)
+            self._tell_facts(generation.prepared)
+            return
+        self.status.enter(phases.SERVING)
+        info = generation.prepared.runner.info
+        log.info(
+            "listening on %s runner=%s workers=%d seconds=%.3f",
+            ", ".join(f"{info.protocols[0]}://{listening.describe(s)}" for s in self._listeners),
+            info.name,
+            len(generation.workers),
+            time.monotonic() - self._began,
+        )
+
+    def reload_failed(self) -> None:
+        """Tell systemd that the reload is over, though not as hoped."""
+        self._tell_systemd(READY=1)
+
+    def workers_failed(self, code: int) -> None:
+        """End with the worker's own status, after draining what still serves."""
+        self.exit_code = code
+        self.status.enter(phases.FAILED, f"exit status {code}")
+        if not self._fleet.generations:
+            self._finish(code)
+        elif not self._fleet.is_stopping:
+            self._begin_stop("worker")
+
+    def workers_gone(self) -> None:
+        """End: nothing is left to wait for."""
+        if self._boot is None:
+            self._finish(ExitCode.DRAIN_TIMEOUT if self._fleet.cut else self.exit_code)
+
+    def _reload(self) -> None:
+        """Load a new generation beside the serving one; keep that one if anything is wrong."""
+        present = self._prepared
+        if self._fleet.is_stopping or present is None or len(self._fleet.generations) != 1:
+            log.warning("reload ignored: not serving, or the last one is not over")
+            return
+        self._tell_systemd(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
+        try:
+            _, settings = find(self.request)
+            prepared = prepare(self.request, present.source.spec, settings)
+        except PasteboxError as error:
+            log.error("reload refused, the present generation goes on: %s", error.render())  # noqa: TRY400  # it says it all
+            self.status.trouble(str(error))
+            self.reload_failed()
+            return
+        if prepared.binds != present.binds:
+            log.warning("the address has changed, which takes a restart; the old one stays")
+        log.info("reloading")
+        self._fleet.start(prepared, self._listeners)
+
+    # -- stop ------------------------------------------------------------------------------
+
+    def _begin_stop(self, reason: str) -> None:
+        self.status.drain_started()
+        self._tell_systemd(STOPPING=1, STATUS="draining")
+        if self._boot is not None:
+            # first boot passes the signal on to its step, and kills it when it comes again
+            log.info("stopping during first boot reason=%s", reason)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._boot.pid, signal.SIGTERM)
+        self._stop.begin(reason)
+
+    def _finish(self, code: int) -> None:
+        cut = self._fleet.cut
+        if cut:
+            log.error("requests were cut off count=%d", cut)
+        self.exit_code = code
+        self.status.drain_ended(cut)
+        self.status.enter(phases.STOPPED)
+        log.info("stopped exit=%d seconds=%.3f", code, time.monotonic() - self._began)
+        self.loop.stop()
+
+    def _close(self) -> None:
+        self._fleet.kill_all()
+        for listener in self._listeners:
+            listener.close()
+        for path in self._unlink:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        if self._health is not None:
+            self._health.close()
+        self._notify.close()
+
+    # -- events ----------------------------------------------------------------------------
+
+    def _take_signals(self) -> None:
+        for number in self._signals.take():
+            if number in STOPPING:
+                self._begin_stop(signal.Signals(number).name)
+            elif number == signal.SIGHUP:
+                self._reload()
+            elif number == signal.SIGUSR1:
+                reopen()
+                if self._fleet.serving is not None:
+                    self._fleet.serving.signal(signal.SIGUSR1)
+        self._reap()
+
+    def _reap(self) -> None:
+        """Collect every child that has ended: ours, and as PID 1 anybody's."""
+        self._take_notifications()  # what a worker said comes before its end
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            found = self._fleet.find(pid)
+            if found is not None:
+                self._fleet.worker_ended(*found, status)
+            elif self._boot is not None and pid == self._boot.pid:
+                self._boot_ended(self._boot, status)
+
+    def _take_notifications(self) -> None:
+        for message in self._notify.receive():
+            self._take_notification(message)
+
+    def _take_notification(self, message: Message) -> None:
+        fields = message.fields
+        if self._boot is not None and first_boot.PHASE in fields:
+            if not self._fleet.is_stopping:
+                self.status.enter(fields[first_boot.PHASE], fields.get("STATUS", ""))
+            return
+        found = self._fleet.find(message.pid)
+        if found is None:
+            return
+        self._fleet.cut += int(fields.get("X_PASTEBOX_CUT", "0"))
+        if "WATCHDOG" in fields:
+            self.status.worker_heartbeat(message.pid)
+        if fields.get("READY") == "1":
+            self._fleet.worker_ready(*found)
+
+    def _tell_systemd(self, **fields: object) -> None:
+        if self._systemd is not None:
+            self._systemd.send(**fields)
