@@ -1,0 +1,216 @@
+"""Carry the plan out: under the lock, with the journal before and after."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+
+from pastebox.boot import journal as journals
+from pastebox.boot.facts import Situation, fingerprint_of, gather
+from pastebox.boot.identity import present_holder
+from pastebox.boot.journal import Fingerprint, Journal, State
+from pastebox.boot.lock import Held, lock_for
+from pastebox.boot.model import Plan, Step, plan
+from pastebox.boot.refusal import refuse
+from pastebox.boot.start import Start
+from pastebox.boot.step import run_step
+from pastebox.config.model import ConfigSpec
+from pastebox.errors import AppError, PasteboxError, TemporaryError
+from pastebox.process.atomic import make_directory
+from pastebox.process.deadline import Deadline
+
+Phase = Callable[[str], None]
+
+
+def carry_out(start: Start, run_hooks: Phase, wait_for_services: Callable[[], None]) -> Plan:
+    """Take the lock, look again, and do what is left to do; return the plan that was carried out.
+
+    Raises:
+        PasteboxError: a step failed, which the journal then says; the lock was not to be had;
+            or the state is refused.
+    """
+    start.faults.reach("before-lock")
+    make_state_directory(start.paths.directory)
+    held = lock_for(start.settings.lock, start.paths.lock).acquire(
+        Deadline.after(start.settings.lock_timeout), lambda text: start.report("waiting", text)
+    )
+    try:
+        start.faults.reach("after-lock")
+        situation = gather(start, lock_proves_death=held.proves_death)
+        decided = plan(situation.facts, start.policy)
+        refuse(decided)
+        if decided.steps:
+            _Work(start, held, situation, decided, run_hooks, wait_for_services).run()
+        start.faults.reach("before-unlock")
+        return decided
+    finally:
+        held.release()
+
+
+def make_state_directory(path: str) -> None:
+    """Create the directory of the journal, for the owner and the group: it holds secrets.
+
+    Raises:
+        NoPermissionError: the volume cannot be written; the hint has the ownership to give.
+        CannotCreateError: another error of the operating system.
+    """
+    if os.path.isdir(path):
+        return
+    try:
+        make_directory(path, mode=0o770)
+    except PasteboxError as error:
+        error.hint = "\n".join(filter(None, (error.hint, journals.DATA_DIR_HINT)))
+        raise
+    # The umask took the group's right to write, and the next start may have another uid.
+    with contextlib.suppress(OSError):
+        os.chmod(path, 0o770)  # noqa: S103  # nothing for others
+
+
+class _Work:
+    """The steps of one plan, and the journal that follows them."""
+
+    def __init__(
+        self,
+        start: Start,
+        held: Held,
+        situation: Situation,
+        decided: Plan,
+        run_hooks: Phase,
+        wait_for_services: Callable[[], None],
+    ) -> None:
+        self._start = start
+        self._held = held
+        self._spec = situation.spec
+        self._steps = decided.steps
+        self._run_hooks = run_hooks
+        self._wait_for_services = wait_for_services
+        self._journal = _opening(situation, held, decided.steps[0])
+
+    def run(self) -> None:
+        faults = self._start.faults
+        faults.reach("before-journal-running")
+        self._write()
+        faults.reach("after-journal-running")
+        try:
+            for step in self._steps:
+                self._take(step)
+                getattr(self, f"_{step.replace('-', '_')}")()
+            faults.reach("before-journal-done")
+            self._close("done")
+        except PasteboxError as error:
+            # The reason that is worth reporting is the first one.
+            with contextlib.suppress(PasteboxError):
+                self._close("failed", str(error))
+            raise
+        faults.reach("after-journal-done")
+
+    def _take(self, step: Step) -> None:
+        if self._journal.step != step:
+            self._journal = self._journal._replace(step=step)
+            self._write()
+
+    def _make_config(self) -> None:
+        start = self._start
+        start.report("make-config", f"making {start.paths.generated_ini}")
+        run_step(
+            "make-config",
+            lambda: generate(start),
+            limit_s=start.settings.setup_timeout,
+            report=start.report,
+        )
+        self._spec = start.spec()
+        if self._spec is None:
+            raise AppError(
+                "make-config ended well, but its installer wrote no such file",
+                file=start.paths.generated_ini,
+            )
+        start.faults.reach("after-make-config")
+        self._run_hooks("post-config")
+
+    def _setup_app(self) -> None:
+        start, spec = self._start, self._spec
+        if spec is None:  # the plan has make-config before
+            raise AppError("there is no INI to set up")
+        self._wait_for_services()
+        self._run_hooks("pre-setup")
+        self._note(fingerprint_of(start, spec))
+        start.report("setup-app", f"setting up {spec.uri}")
+        start.faults.reach("before-setup")
+        run_step(
+            "setup-app",
+            lambda: set_up_here(start, spec),
+            limit_s=start.settings.setup_timeout,
+            report=start.report,
+        )
+        start.faults.reach("after-setup")
+        self._run_hooks("post-setup")
+
+    def _note(self, fingerprint: Fingerprint) -> None:
+        """Let the journal say what is being set up, once that is known."""
+        config = journals.salted(self._journal.salt, fingerprint.config)
+        if (self._journal.applications, self._journal.config) == (fingerprint.applications, config):
+            return
+        self._journal = self._journal._replace(applications=fingerprint.applications, config=config)
+        self._write()
+
+    def _close(self, state: State, error: str = "") -> None:
+        self._journal = self._journal._replace(state=state, finished=_now(), error=error)
+        self._write()
+
+    def _write(self) -> None:
+        if not self._held.still_held():
+            raise TemporaryError(
+                "the lock was taken away during first boot; nothing more is written",
+                file=self._start.paths.lock,
+                hint="do not delete the lock file of a running start",
+            )
+        journals.write(self._start.paths.journal, self._journal)
+
+
+def _opening(situation: Situation, held: Held, step: Step) -> Journal:
+    before = situation.journal
+    salt = journals.new_salt()
+    fingerprint = situation.fingerprint or Fingerprint((), "")
+    return Journal(
+        state="running",
+        applications=fingerprint.applications,
+        salt=salt,
+        config=journals.salted(salt, fingerprint.config) if situation.fingerprint else "",
+        step=step,
+        attempt=before.attempt + 1 if before is not None and before.state != "done" else 1,
+        token=held.token,
+        holder=present_holder(),
+        started=_now(),
+    )
+
+
+def generate(start: Start) -> None:
+    """Write the generated INI; in a child, which imports the application's installer."""
+    from pastebox.boot.command import Command  # noqa: PLC0415  # in the child only
+    from pastebox.boot.distribution import choose_application  # noqa: PLC0415  # likewise
+    from pastebox.boot.make_config import find_application, write_config  # noqa: PLC0415  # likewise
+
+    os.environ.update(start.environ)
+    command = Command("make-config", speak=lambda text: start.report("make-config", text))
+    # There was no INI: what lies there is a torn attempt of an installer's own.
+    command.overwrite = True
+    command.before_write = lambda _path: start.faults.reach("in-make-config", with_parent=True)
+    application = find_application(choose_application(start.settings.app))
+    write_config(application, start.paths.generated_ini, start.variables, command)
+
+
+def set_up_here(start: Start, spec: ConfigSpec) -> None:
+    """Set the application up in this process: a step's child."""
+    from pastebox.boot.command import Command  # noqa: PLC0415  # in the child only
+    from pastebox.boot.setup_app import set_up  # noqa: PLC0415  # likewise
+
+    os.environ.update(start.environ)
+    command = Command("setup-app", speak=lambda text: start.report("setup-app", text))
+    set_up(start.source(spec), start.environ, command)
+    start.faults.reach("in-setup", with_parent=True)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

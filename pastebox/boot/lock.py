@@ -1,0 +1,203 @@
+"""What keeps two first boots apart: a lock with a deadline and a fencing token.
+
+A backend is a class with :meth:`Lock.acquire`, named in ``BACKENDS``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from pastebox.boot.identity import present_holder
+from pastebox.boot.journal import DATA_DIR_HINT
+from pastebox.errors import TemporaryError
+from pastebox.process.atomic import creation_error
+from pastebox.process.deadline import Deadline
+
+PROGRESS_S = 10.0
+_RETRY_S = 0.05
+_MODE = 0o660
+
+
+class Held(Protocol):
+    """A lock that was taken.
+
+    ``token`` grows with every holder: whoever finds a greater one was overtaken. A lock that
+    ``proves_death`` cannot be held while an earlier holder lives.
+    """
+
+    token: int
+    proves_death: bool
+
+    def still_held(self) -> bool:
+        """Whether nobody has taken it away; asked before every write."""
+        ...
+
+    def release(self) -> None:
+        """Give it back; calling twice is harmless."""
+        ...
+
+
+class Lock(Protocol):
+    """A way to take it."""
+
+    def acquire(self, deadline: Deadline, on_wait: Callable[[str], None]) -> Held:
+        """Take the lock, or wait for it; ``on_wait`` is told who has it, now and then.
+
+        Raises:
+            TemporaryError: the deadline passed; the message says who has it.
+            NoPermissionError: its place cannot be written.
+        """
+        ...
+
+
+class FileLock:
+    """``flock`` on a file beside the journal: one host, or a volume whose flock can be trusted.
+
+    The kernel gives it back when its holder and the holder's step have died, never earlier: a
+    step child inherits the descriptor, so a start that was killed alone does not let another
+    one in while its setup still runs.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def acquire(self, deadline: Deadline, on_wait: Callable[[str], None]) -> Held:
+        """See :class:`Lock`."""
+        next_word = deadline.clock()
+        while True:
+            descriptor = self._open()
+            if self._take(descriptor):
+                return _HeldFile(self._path, descriptor)
+            holder = _held_by(descriptor)
+            os.close(descriptor)
+            if deadline.has_passed:
+                raise TemporaryError(
+                    f"the lock is still held by {holder}",
+                    file=self._path,
+                    hint="wait for that start to end; PASTEBOX_LOCK_TIMEOUT says how long to wait",
+                )
+            if deadline.clock() >= next_word:
+                on_wait(f"waiting for the lock held by {holder}")
+                next_word = deadline.clock() + PROGRESS_S
+            # flock has no time limit of its own, and an alarm would need a signal.
+            time.sleep(min(_RETRY_S, deadline.remaining + 0.001))
+
+    def _open(self) -> int:
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        except OSError as error:
+            raised = creation_error(self._path, error)
+            raised.hint = "\n".join(filter(None, (raised.hint, DATA_DIR_HINT)))
+            raise raised from error
+        # Another uid of the same group may be the next to start; the umask must not forbid it.
+        with contextlib.suppress(PermissionError):
+            os.fchmod(descriptor, _MODE)
+        return descriptor
+
+    def _take(self, descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                return False
+            os.close(descriptor)
+            raise creation_error(self._path, error) from error
+        # A lock on a file that was deleted meanwhile keeps nobody out.
+        if _is_at(self._path, descriptor):
+            return True
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        return False
+
+
+class _HeldFile:
+    """A file lock that was taken; the file holds its token and says who has it."""
+
+    proves_death = True
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self.token = _token_in(os.pread(descriptor, 4096, 0)) + 1
+        since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        content = f"{self.token}\n{present_holder()} since {since}\n".encode()
+        try:
+            os.pwrite(descriptor, content, 0)
+            os.ftruncate(descriptor, len(content))
+            os.fsync(descriptor)
+        except OSError as error:
+            self.release()
+            raise creation_error(path, error) from error
+
+    def still_held(self) -> bool:
+        """Whether the file is still the one that was locked, and the token still ours."""
+        if self._descriptor < 0 or not _is_at(self._path, self._descriptor):
+            return False
+        return _token_in(os.pread(self._descriptor, 4096, 0)) == self.token
+
+    def release(self) -> None:
+        """Give it back; the file stays, its token must go on growing."""
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            # Not by closing alone: an orphan of a step would keep it.
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
+
+
+class NoLock:
+    """Nothing keeps anybody apart: for one start at a time, as the operator promises."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def acquire(self, deadline: Deadline, on_wait: Callable[[str], None]) -> Held:  # noqa: ARG002  # the protocol
+        """See :class:`Lock`."""
+        return _HeldNothing()
+
+
+class _HeldNothing:
+    token = 0
+    proves_death = False
+
+    def still_held(self) -> bool:
+        """Nobody can take away what is not there."""
+        return True
+
+    def release(self) -> None:
+        """Nothing to give back."""
+
+
+# The databases' and Kubernetes' locks come here: a name, and the class that takes the place.
+BACKENDS: dict[str, Callable[[str], Lock]] = {"file": FileLock, "none": NoLock}
+
+
+def lock_for(backend: str, path: str) -> Lock:
+    """Return the lock of this name."""
+    return BACKENDS[backend](path)
+
+
+def _is_at(path: str, descriptor: int) -> bool:
+    try:
+        there, ours = os.stat(path), os.fstat(descriptor)
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def _token_in(content: bytes) -> int:
+    first = content.partition(b"\n")[0]
+    return int(first) if first.isdigit() and len(first) < 19 else 0  # noqa: PLR2004  # 64 bits
+
+
+def _held_by(descriptor: int) -> str:
+    with contextlib.suppress(OSError):
+        lines = os.pread(descriptor, 4096, 0).decode(errors="replace").splitlines()
+        if len(lines) > 1:
+            return lines[1]
+    return "another start"

@@ -1,0 +1,46 @@
+"""A process that does first boot and nothing else: what the master forks, without the master.
+
+``python boot_driver.py [INI] [name=value ...]``; settings come from the environment. It prints
+the outcome as JSON, and ends with the exit status of the error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from pastebox.boot.run import boot
+from pastebox.config.locate import locate, parse_words
+from pastebox.errors import PasteboxError
+from pastebox.process.report import report
+from pastebox.settings import resolve
+
+
+def main(arguments: list[str]) -> int:
+    words = [word for word in arguments if "=" in word]
+    names = [word for word in arguments if "=" not in word]
+    try:
+        settings = resolve({}, os.environ)
+        located = locate(
+            names[0] if names else None,
+            settings,
+            environ=os.environ,
+            cwd=os.getcwd(),
+            etc_dir=os.environ.get("ETC_DIR", "/nonexistent"),
+        )
+        outcome = boot(located, settings, parse_words(words), os.environ, say)
+    except PasteboxError as error:
+        report(error)
+        return int(error.exit_code)
+    print(json.dumps(outcome._asdict()), flush=True)
+    return 0
+
+
+def say(phase: str, detail: str) -> None:
+    sys.stderr.write(f"{phase}: {detail}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
