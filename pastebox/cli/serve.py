@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 Parsed = tuple[
-    str | None, Mapping[str, str], Mapping[str, str], tuple[tuple[str, str, str], ...]
+    str | None, Mapping[str, str], Mapping[str, str], tuple[tuple[str, str], ...]
 ]
 
 

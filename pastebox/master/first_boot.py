@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,10 +31,25 @@ class BootChild(NamedTuple):
 
 
 def is_settled(request: ServeRequest, located: Located, settings: Settings) -> bool:
-    """Whether there is nothing to do before serving, as far as a glance can tell."""
-    if located.spec is None or settings.wait_for or os.path.isdir(settings.hooks_dir):
+    """Whether there is nothing to do before serving: no step, no hook, nothing to wait for.
+
+    It costs a look at the journal and at the versions, so a volume that is set up is served
+    without another process.
+
+    Raises:
+        PasteboxError: first boot is refused, with the reason.
+    """
+    if located.spec is None or settings.wait_for or _has_hooks(settings.hooks_dir):
         return False
-    return settings.setup == "never"
+    from pastebox.boot.run import nothing_to_do  # noqa: PLC0415  # after the cheap answers
+
+    return nothing_to_do(located, settings, request.words, request.environ, sets=request.sets)
+
+
+def _has_hooks(directory: str) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(os.listdir(directory))
+    return False
 
 
 def start_boot(
@@ -57,7 +73,9 @@ def start_boot(
             notifier.send(**{PHASE: phase, "STATUS": detail})
 
         try:
-            outcome = boot(located, settings, request.words, request.environ, tell)
+            outcome = boot(
+                located, settings, request.words, request.environ, tell, sets=request.sets
+            )
         except PasteboxError as error:
             report(error)
             return error.exit_code

@@ -133,6 +133,14 @@ class Master:
                 self._prepared = None
             self._serve(outcome.spec, find(self.request)[1])
 
+    def _boot_tells(self, phase: str, detail: str) -> None:
+        log.info("first boot: %s %s", phase, detail)
+        if phase in phases.PHASES:
+            self.status.enter(phase, detail)
+        else:
+            self.status.progress(f"{phase}: {detail}")
+        self._tell_systemd(STATUS=f"{phase} {detail}")
+
     def _serve(self, spec: ConfigSpec | None, settings: Settings) -> None:
         assert spec is not None  # noqa: S101  # first boot made an INI, or refused
         if self._prepared is None:
@@ -290,7 +298,7 @@ class Master:
         fields = message.fields
         if self._boot is not None and first_boot.PHASE in fields:
             if not self._fleet.is_stopping:
-                self.status.enter(fields[first_boot.PHASE], fields.get("STATUS", ""))
+                self._boot_tells(fields[first_boot.PHASE], fields.get("STATUS", ""))
             return
         found = self._fleet.find(message.pid)
         if found is None:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from pastebox.config.locate import Located, locate
 from pastebox.config.model import AppSource, Bind, ConfigSpec, Origin, ServerSpec
-from pastebox.config.overlay import collect_overrides
 from pastebox.config.read import Config, read
 from pastebox.config.server import server_spec
+from pastebox.config.source import app_source
 from pastebox.errors import ConfigError
 from pastebox.master.request import ServeRequest
 from pastebox.runners.base import Runner
@@ -49,13 +49,7 @@ def prepare(request: ServeRequest, spec: ConfigSpec, early: Settings) -> Prepare
         ConfigError: the INI, a setting or an option of the server is wrong.
         UnavailableError: the server is not installed.
     """
-    source = AppSource(
-        spec=spec,
-        variables=request.words,
-        overrides=collect_overrides(request.environ, early.set, request.sets),
-        overlay_dir=early.overlay_dir,
-        secrets_dir=early.secrets_dir,
-    )
+    source = app_source(spec, early, request.words, request.environ, request.sets)
     config = read(source, request.environ)
     settings = resolve(request.arguments, request.environ, config.pastebox_section())
     server = server_spec(config, settings)

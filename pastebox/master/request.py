@@ -13,12 +13,12 @@ class ServeRequest(NamedTuple):
         argument: the INI or ``egg:`` specification, if one was given.
         arguments: settings given as flags, by name.
         words: ``name=value`` variables.
-        sets: ``(section, key, value)`` of each ``--set``.
+        sets: ``(section, key=value)`` of each ``--set``.
         environ: the process environment; hooks may change it.
     """
 
     argument: str | None
     arguments: Mapping[str, str]
     words: Mapping[str, str]
-    sets: tuple[tuple[str, str, str], ...]
+    sets: tuple[tuple[str, str], ...]
     environ: MutableMapping[str, str]

@@ -1,0 +1,1 @@
+"""Benchmarks: paired, interleaved, medians and ratios against the named peer in one run."""
