@@ -19,8 +19,9 @@ from pastebox.observe.status import Status
 from pastebox.process.loop import Loop, Timer
 
 MOST_CONNECTIONS = 32
-STALLED_S = 1.0
-"""A request that takes longer may lose its connection to a new client."""
+STALLED_S = {"reading": 0.05, "answering": 1.0, "writing": 1.0}
+"""After so long in a state a request may lose its connection to a new client. Whoever means it
+sends a request in one piece; the answer may have to wait for the application."""
 
 _ACCEPT_AT_ONCE = 16
 _BACKLOG = 128
@@ -133,10 +134,10 @@ class HealthPort:
 
     def _make_room(self) -> bool:
         """Close the oldest idle connection, else the request that stalls longest."""
-        before = self._loop.clock() - STALLED_S
-        candidates = [one for one in self._connections if one.is_idle]
-        if not candidates:
-            candidates = [one for one in self._connections if one.since <= before]
+        now = self._loop.clock()
+        candidates = [one for one in self._connections if one.is_idle] or [
+            one for one in self._connections if now - one.since >= STALLED_S.get(one.state, 0.0)
+        ]
         if not candidates:
             return False
         min(candidates, key=lambda one: one.since).close()
