@@ -64,7 +64,7 @@ def runner_of(use: str) -> str:
         return use.strip()
     distribution = normalised(egg.distribution)
     if distribution == "pastebox":
-        return egg.name
+        return "waitress" if egg.name == "main" else egg.name
     row = _TABLE.get(distribution, {})
     return row.get(egg.name, f"egg:{egg.distribution}#{egg.name}")
 

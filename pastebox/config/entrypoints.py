@@ -151,4 +151,6 @@ def _did_you_mean(name: str, holder: object) -> str | None:
 def _near(name: str, known: Sequence[str]) -> str | None:
     from pastebox.settings import nearest  # noqa: PLC0415  # only mistakes pay for it
 
-    return nearest(name, {n.lower(): n for n in known})
+    spelled = {n.lower(): n for n in known}
+    near = nearest(name.lower(), spelled)
+    return spelled[near] if near else None

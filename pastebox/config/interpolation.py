@@ -12,7 +12,7 @@ from pastebox.config.variables import ENV, SECRET, Variables
 from pastebox.errors import ConfigError, PasteboxError
 
 _KEY = re.compile(r"%\(([^)]+)\)s")
-_LONGEST = 1_000_000  # characters; nested references can grow a value without end
+_LONGEST = 1_000_000  # characters read and made; nested references can grow without end
 _DEEPEST = configparser.MAX_INTERPOLATION_DEPTH
 
 
@@ -79,7 +79,7 @@ class _Expansion:
             pieces.append(piece)
         pieces.append(value[at:])
         expanded = "".join(pieces)
-        self.room -= len(expanded) + 1
+        self.room -= len(expanded) + len(value)
         if self.room < 0:
             raise self.error(option, found="a value that grows without end when expanded")
         return expanded

@@ -277,4 +277,4 @@ def _section_at(recorder: _Recorder, line: int | None) -> str | None:
 
 def _shown(line: str) -> str:
     """Return the start of a line, so that a long one or a secret after = is not printed."""
-    return line.strip().split("=")[0][:40]
+    return line.replace(":", "=").partition("=")[0].strip()[:40]

@@ -10,7 +10,7 @@ from pastebox.config.read import Config
 from pastebox.config.variables import ENV, MASK, references
 from pastebox.errors import PasteboxError
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*):([^@\s]*)@")
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://[^/\s:@]*):(?:(?!://)\S)*@")
 _TELLING = re.compile(
     r"pass(w(or)?d|phrase)?$|secret|token|api_?key|private_?key|credential", re.IGNORECASE
 )
