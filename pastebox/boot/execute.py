@@ -6,8 +6,10 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 from pastebox.boot import journal as journals
+from pastebox.boot.command import Command
 from pastebox.boot.facts import Situation, fingerprint_of, gather
 from pastebox.boot.identity import present_holder
 from pastebox.boot.journal import Fingerprint, Journal, State
@@ -17,14 +19,33 @@ from pastebox.boot.refusal import refuse
 from pastebox.boot.start import Start
 from pastebox.boot.step import run_step
 from pastebox.config.model import ConfigSpec
+from pastebox.config.read import read_leniently
+from pastebox.config.variables import MASK
 from pastebox.errors import AppError, PasteboxError, TemporaryError
 from pastebox.process.atomic import make_directory
 from pastebox.process.deadline import Deadline
 
 Phase = Callable[[str], None]
+Runner = Callable[[str, Callable[[], None]], None]
 
 
-def carry_out(start: Start, run_hooks: Phase, wait_for_services: Callable[[], None]) -> Plan:
+class Around(NamedTuple):
+    """What goes on around the steps.
+
+    Attributes:
+        run_hooks: runs the hooks of a phase.
+        wait_for_services: waits for what the setup needs.
+        command: the command object of setup-app; ``None``: one that nobody answers.
+        runner: runs a step; ``None``: in a child of its own.
+    """
+
+    run_hooks: Phase
+    wait_for_services: Callable[[], None]
+    command: Command | None = None
+    runner: Runner | None = None
+
+
+def carry_out(start: Start, around: Around) -> Plan:
     """Take the lock, look again, and do what is left to do; return the plan that was carried out.
 
     Raises:
@@ -42,7 +63,7 @@ def carry_out(start: Start, run_hooks: Phase, wait_for_services: Callable[[], No
         decided = plan(situation.facts, start.policy)
         refuse(decided)
         if decided.steps:
-            _Work(start, held, situation, decided, run_hooks, wait_for_services).run()
+            _Work(start, held, situation, decided, around).run()
         start.faults.reach("before-unlock")
         return decided
     finally:
@@ -77,15 +98,13 @@ class _Work:
         held: Held,
         situation: Situation,
         decided: Plan,
-        run_hooks: Phase,
-        wait_for_services: Callable[[], None],
+        around: Around,
     ) -> None:
         self._start = start
         self._held = held
         self._spec = situation.spec
         self._steps = decided.steps
-        self._run_hooks = run_hooks
-        self._wait_for_services = wait_for_services
+        self._around = around
         self._journal = _opening(situation, held, decided.steps[0])
 
     def run(self) -> None:
@@ -102,7 +121,7 @@ class _Work:
         except PasteboxError as error:
             # The reason that is worth reporting is the first one.
             with contextlib.suppress(PasteboxError):
-                self._close("failed", str(error))
+                self._close("failed", self._redacted(str(error)))
             raise
         faults.reach("after-journal-done")
 
@@ -114,12 +133,7 @@ class _Work:
     def _make_config(self) -> None:
         start = self._start
         start.report("make-config", f"making {start.paths.generated_ini}")
-        run_step(
-            "make-config",
-            lambda: generate(start),
-            limit_s=start.settings.setup_timeout,
-            report=start.report,
-        )
+        self._step("make-config", lambda: generate(start))
         self._spec = start.spec()
         if self._spec is None:
             raise AppError(
@@ -127,25 +141,27 @@ class _Work:
                 file=start.paths.generated_ini,
             )
         start.faults.reach("after-make-config")
-        self._run_hooks("post-config")
+        self._around.run_hooks("post-config")
 
     def _setup_app(self) -> None:
         start, spec = self._start, self._spec
         if spec is None:  # the plan has make-config before
             raise AppError("there is no INI to set up")
-        self._wait_for_services()
-        self._run_hooks("pre-setup")
+        self._around.wait_for_services()
+        self._around.run_hooks("pre-setup")
         self._note(fingerprint_of(start, spec))
         start.report("setup-app", f"setting up {spec.uri}")
         start.faults.reach("before-setup")
-        run_step(
-            "setup-app",
-            lambda: set_up_here(start, spec),
-            limit_s=start.settings.setup_timeout,
-            report=start.report,
-        )
+        self._step("setup-app", lambda: set_up_here(start, spec, self._around.command))
         start.faults.reach("after-setup")
-        self._run_hooks("post-setup")
+        self._around.run_hooks("post-setup")
+
+    def _step(self, name: str, work: Callable[[], None]) -> None:
+        start = self._start
+        if self._around.runner is not None:
+            self._around.runner(name, work)
+        else:
+            run_step(name, work, limit_s=start.settings.setup_timeout, report=start.report)
 
     def _note(self, fingerprint: Fingerprint) -> None:
         """Let the journal say what is being set up, once that is known."""
@@ -154,6 +170,15 @@ class _Work:
             return
         self._journal = self._journal._replace(applications=fingerprint.applications, config=config)
         self._write()
+
+    def _redacted(self, text: str) -> str:
+        """Mask the INI's secrets in what an application's exception says."""
+        if self._spec is None:
+            return text
+        config = read_leniently(self._start.source(self._spec), self._start.environ)
+        for secret in config.secrets():
+            text = text.replace(secret, MASK)
+        return text
 
     def _close(self, state: State, error: str = "") -> None:
         self._journal = self._journal._replace(state=state, finished=_now(), error=error)
@@ -188,7 +213,6 @@ def _opening(situation: Situation, held: Held, step: Step) -> Journal:
 
 def generate(start: Start) -> None:
     """Write the generated INI; in a child, which imports the application's installer."""
-    from pastebox.boot.command import Command  # noqa: PLC0415  # in the child only
     from pastebox.boot.distribution import choose_application  # noqa: PLC0415  # likewise
     from pastebox.boot.make_config import find_application, write_config  # noqa: PLC0415  # likewise
 
@@ -201,14 +225,13 @@ def generate(start: Start) -> None:
     write_config(application, start.paths.generated_ini, start.variables, command)
 
 
-def set_up_here(start: Start, spec: ConfigSpec) -> None:
-    """Set the application up in this process: a step's child."""
-    from pastebox.boot.command import Command  # noqa: PLC0415  # in the child only
+def set_up_here(start: Start, spec: ConfigSpec, command: Command | None = None) -> None:
+    """Set the application up in this process: a step's child, or a command of a person's."""
     from pastebox.boot.setup_app import set_up  # noqa: PLC0415  # likewise
 
     os.environ.update(start.environ)
-    command = Command("setup-app", speak=lambda text: start.report("setup-app", text))
-    set_up(start.source(spec), start.environ, command)
+    asked = command or Command("setup-app", speak=lambda text: start.report("setup-app", text))
+    set_up(start.source(spec), start.environ, asked)
     start.faults.reach("in-setup", with_parent=True)
 
 

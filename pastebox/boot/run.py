@@ -88,11 +88,33 @@ def boot(
     return Boot(start).run()
 
 
-class Boot:
-    """One start at work."""
+def nothing_to_do(
+    located: Located,
+    settings: Settings,
+    variables: Mapping[str, str],
+    environ: Mapping[str, str],
+    *,
+    sets: Sets = (),
+) -> bool:
+    """Whether the journal leaves no step to a start that is to serve; hooks do not count.
 
-    def __init__(self, start: Start) -> None:
+    It is cheap: nothing is imported of the application, nothing is locked, nothing written.
+
+    Raises:
+        PasteboxError: the state is refused, or the INI is wrong.
+    """
+    start = make_start(located, settings, variables, environ, lambda *_: None, sets=sets)
+    decided = plan(gather(start).facts, start.policy)
+    refuse(decided)
+    return decided.serve and not decided.steps
+
+
+class Boot:
+    """One start at work; with ``serves`` false it ends after the setup."""
+
+    def __init__(self, start: Start, *, serves: bool = True) -> None:
         self._start = start
+        self._serves = serves
         self._changes: dict[str, str | None] = {}
         self._has_waited = False
         self._phases: set[str] = set()
@@ -115,14 +137,15 @@ class Boot:
         spec = start.spec()
         if spec is None:
             raise ConfigError("the INI is gone", file=start.paths.generated_ini)
-        if decided.serve:
+        serves = self._serves and decided.serve
+        if serves:
             self._run_hooks("pre-serve")
-        return BootOutcome(spec, self._changes, decided.steps, decided.serve)
+        return BootOutcome(spec, self._changes, decided.steps, serves)
 
     def _carry_out(self) -> Plan:
-        from pastebox.boot.execute import carry_out  # noqa: PLC0415  # a first start only
+        from pastebox.boot.execute import Around, carry_out  # noqa: PLC0415  # a first start only
 
-        return carry_out(self._start, self._run_hooks, self._wait_for_services)
+        return carry_out(self._start, Around(self._run_hooks, self._wait_for_services))
 
     def _run_hooks(self, phase: str) -> None:
         """Run a phase of hooks, once per start."""

@@ -16,7 +16,7 @@ from pastebox.config.source import app_source
 from pastebox.settings import Settings
 
 Report = Callable[[str, str], None]
-Sets = tuple[tuple[str, str, str], ...]
+Sets = tuple[tuple[str, str], ...]
 
 
 class Start(NamedTuple):
@@ -26,7 +26,7 @@ class Start(NamedTuple):
         located: the INI that was given or found, if any.
         settings: the settings.
         variables: ``name=value`` words.
-        sets: ``(section, key, value)`` of each ``--set``.
+        sets: ``(section, key=value)`` of each ``--set``.
         environ: the environment; hooks change it.
         policy: what is asked for.
         paths: where the state is kept.
@@ -65,8 +65,8 @@ class Start(NamedTuple):
             if spec.scheme != "config":
                 words[-1] = f"{spec.scheme}:{words[-1]}"
         words.extend(f"{name}={value}" for name, value in self.variables.items())
-        for section, key, value in self.sets:
-            words.extend(("--set", section, f"{key}={value}"))
+        for section, pair in self.sets:
+            words.extend(("--set", section, pair))
         # What came from the environment or the INI is there again; a flag is not.
         for name in ("data_dir", "lock"):
             given = self.settings.given(name)
