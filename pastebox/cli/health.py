@@ -7,6 +7,9 @@ the table.
 
 from __future__ import annotations
 
+import os
+import sys
+
 from pastebox.health.ask import probe_once
 from pastebox.health.target import tcp, unix
 
@@ -65,12 +68,18 @@ class _Question:
         self.is_lenient = is_lenient  # any answer below 500 will do: nobody said what to ask for
 
 
-def main(argv: Sequence[str], environ: Mapping[str, str], stdout: TextIO) -> int:
-    """Run the command; ``argv`` is what follows ``health``.
+def main(
+    argv: Sequence[str],
+    environ: Mapping[str, str] | None = None,
+    stdout: TextIO | None = None,
+) -> int:
+    """Run the command; ``argv`` is what follows ``health``, the rest is the process's own.
 
     Returns:
         The exit status: 0 healthy, 1 not, 2 misuse.
     """
+    environ = os.environ if environ is None else environ
+    stdout = sys.stdout if stdout is None else stdout
     if "-h" in argv or "--help" in argv:
         stdout.write(USAGE)
         return 0
