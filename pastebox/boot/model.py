@@ -78,14 +78,16 @@ def plan(facts: Facts, policy: Policy) -> Plan:
     refusal = _unusable_journal(facts, policy)
     if refusal is not None:
         return _refuse(refusal)
+    # Who forces it does not mean to wait or to leave it.
+    asked = policy._replace(setup="always") if policy.force else policy
     if not facts.has_ini:
-        decided = _without_ini(facts, policy)
-    elif policy.setup == "never":
+        decided = _without_ini(facts, asked)
+    elif asked.setup == "never":
         decided = Plan((), "setup=never")
-    elif policy.setup == "wait" and not policy.force:
+    elif asked.setup == "wait":
         decided = _waiting(facts)
     else:
-        decided = _with_ini(facts, policy)
+        decided = _with_ini(facts, asked)
     return decided._replace(serve=policy.setup != "only")
 
 
@@ -114,7 +116,7 @@ def _without_ini(facts: Facts, policy: Policy) -> Plan:
                 "mount one at /etc/pastebox/app.ini, or name it with PASTEBOX_INI",
             )
         )
-    if policy.setup == "never" and not policy.force:
+    if policy.setup == "never":
         return _refuse(
             Refusal(
                 ExitCode.CONFIG,
@@ -122,7 +124,7 @@ def _without_ini(facts: Facts, policy: Policy) -> Plan:
                 "mount an INI, or leave PASTEBOX_SETUP at auto for the first start",
             )
         )
-    if policy.setup == "wait" and not policy.force:
+    if policy.setup == "wait":
         return Plan(("wait",), "setup=wait, and there is no INI yet")
     partial = _partial(facts, policy) if facts.journal in ("running", "failed") else None
     if partial is not None and partial.refusal is not None:
