@@ -6,6 +6,7 @@ Each worker process writes a slot of its own; the master reads all of them witho
 from __future__ import annotations
 
 import mmap
+import os
 import threading
 from bisect import bisect_left
 from typing import NamedTuple
@@ -77,13 +78,22 @@ class Slot:
 
 
 class Counters:
-    """All slots, and what is left of workers that have ended. Made before the first fork."""
+    """All slots, and what is left of workers that have ended.
 
-    def __init__(self, slots: int) -> None:
-        self._memory = memoryview(mmap.mmap(-1, slots * _STRIDE))
+    ``descriptor`` is the memory as a file without a name; a worker opens it with :meth:`opened`.
+    """
+
+    def __init__(self, slots: int, *, descriptor: int | None = None) -> None:
+        self.descriptor = _unnamed_file(slots * _STRIDE) if descriptor is None else descriptor
+        self._memory = memoryview(mmap.mmap(self.descriptor, slots * _STRIDE))
         self._slots = slots
         self._base = [0] * _FIELDS
         self._taken: set[int] = set()
+
+    @classmethod
+    def opened(cls, descriptor: int) -> Counters:
+        """Return the counters behind a descriptor that another process made."""
+        return cls(os.fstat(descriptor).st_size // _STRIDE, descriptor=descriptor)
 
     def take(self) -> int:
         """Reserve the lowest free slot.
@@ -131,6 +141,19 @@ class Counters:
             raise IndexError(f"slot {index} of {self._slots}")
         start = index * _STRIDE
         return self._memory[start : start + _FIELDS * _WORD].cast("Q")
+
+
+def _unnamed_file(size: int) -> int:
+    """Return a descriptor of zeroed memory that processes can share."""
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("pastebox-counters")
+    else:
+        import tempfile  # noqa: PLC0415  # only where the kernel has no memfd
+
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, size)
+    return descriptor
 
 
 def _totals(words: list[int]) -> Totals:

@@ -49,16 +49,18 @@ def respond(
         query: what follows ``?``.
         accept: the Accept header; only ``application/json`` makes a difference.
         snapshot: the facts.
-        application: what the application's own probe said, where one is configured.
+        application: what the application's own probe said, where one is configured: now for
+            ``/readyz``, at last for ``/status``.
     """
     if asks_application(path):
         return _ready(query, accept, snapshot, application)
+    if path == "/status":
+        return _status(snapshot, application)
     page = {
         "/": _index,
         "/livez": _live,
         "/startupz": _startup,
         "/metrics": _metrics,
-        "/status": _status,
     }.get(path)
     if page is None:
         return text_page(404, f"not found; there are:\n{_INDEX.rstrip()}")
@@ -124,10 +126,10 @@ def _metrics(snapshot: Snapshot) -> Page:
     return Page(200, METRICS, render(snapshot).encode())
 
 
-def _status(snapshot: Snapshot) -> Page:
+def _status(snapshot: Snapshot, application: Check | None) -> Page:
     from pastebox.observe.status_page import render  # noqa: PLC0415  # not before somebody looks
 
-    return Page(200, HTML, render(snapshot).encode(errors="backslashreplace"))
+    return Page(200, HTML, render(snapshot, application).encode(errors="backslashreplace"))
 
 
 def _json(status: int, facts: dict[str, Any]) -> Page:

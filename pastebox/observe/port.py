@@ -70,6 +70,7 @@ class HealthPort:
         self._status = status
         self._wall = wall
         self._connections: dict[Connection, None] = {}  # in the order of acceptance
+        self._verdict: tuple[float, Verdict] | None = None
         self._sweeper: Timer | None = None
         self._pause: Timer | None = None
         self._is_open = True
@@ -176,14 +177,26 @@ class HealthPort:
         self._connections.pop(connection, None)
 
     def _answer(self, request: Request, reply: Reply) -> None:
-        if self.probe is None or not asks_application(request.path) or not self._status.ready:
+        if not asks_application(request.path):
+            reply(self._page(request, self._last_verdict()))
+            return
+        if self.probe is None or not self._status.ready:
             reply(self._page(request, None))
             return
 
         def then(verdict: Verdict) -> None:
+            self._verdict = (self._loop.clock(), verdict)
             reply(self._page(request, Check("application", verdict.ok, verdict.reason)))
 
         self.probe.ask(then)
+
+    def _last_verdict(self) -> Check | None:
+        """Return what the application's probe found last, with its age."""
+        if self.probe is None or self._verdict is None:
+            return None
+        at, verdict = self._verdict
+        age = f"{self._loop.clock() - at:.0f} s ago"
+        return Check("application", verdict.ok, f"{verdict.reason}, {age}")
 
     def _page(self, request: Request, application: Check | None) -> Page:
         try:

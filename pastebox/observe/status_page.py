@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterable, Sequence
 
 from pastebox import __version__
+from pastebox.observe.counters import CLASSES, Totals
 from pastebox.observe.moment import iso_second
-from pastebox.observe.snapshot import Snapshot
+from pastebox.observe.snapshot import Check, Snapshot
 
 _STYLE = """\
 :root{color-scheme:light dark;--ok:#1a7f37;--bad:#cf222e;--soft:#6e7781;--line:#8883}
@@ -17,23 +19,24 @@ p{margin:.25rem 0}.ok{color:var(--ok)}.bad{color:var(--bad)}.soft{color:var(--so
 div{overflow-x:auto}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line);
 vertical-align:top;font-variant-numeric:tabular-nums}th{font-weight:600}
-code,td.text{overflow-wrap:anywhere}a{color:inherit}
+code,td{overflow-wrap:break-word}a{color:inherit}
 """
 
 _HIDDEN = frozenset({"set"})
 """Settings whose value may hold a secret of the application."""
 
 
-def render(snapshot: Snapshot) -> str:
-    """Return the whole page."""
-    word, colour = _verdict(snapshot)
+def render(snapshot: Snapshot, application: Check | None = None) -> str:
+    """Return the whole page; ``application`` is what its probe said last."""
+    checks = [*snapshot.checks, *([application] if application else [])]
+    word, colour = _verdict(snapshot, checks)
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{word} - pastebox</title>",
         "<meta name=viewport content='width=device-width,initial-scale=1'>",
         f"<style>{_STYLE}</style>",
         f"<h1 class={colour}>{word}</h1>",
         *_lead(snapshot),
-        *_checks(snapshot),
+        *_checks(checks),
         *_workers(snapshot),
         *_requests(snapshot),
         *_troubles(snapshot),
@@ -45,11 +48,13 @@ def render(snapshot: Snapshot) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _verdict(snapshot: Snapshot) -> tuple[str, str]:
+def _verdict(snapshot: Snapshot, checks: Sequence[Check]) -> tuple[str, str]:
     if snapshot.dead_reason:
         return "Not live: a restart is due", "bad"
-    if snapshot.is_ready:
+    if all(check.ok for check in checks):
         return "Serving", "ok"
+    if snapshot.is_ready:
+        return "Not ready: the application does not answer well", "bad"
     if snapshot.started_after_s is None:
         return f"Starting: {_text(snapshot.phase)}", "soft"
     return f"Not ready: {_text(snapshot.phase)}", "bad"
@@ -70,7 +75,7 @@ def _lead(snapshot: Snapshot) -> Iterable[str]:
         yield f"<p>Listening on <code>{_text(', '.join(snapshot.binds))}</code>"
 
 
-def _checks(snapshot: Snapshot) -> Iterable[str]:
+def _checks(checks: Iterable[Check]) -> Iterable[str]:
     yield from _table(
         "Ready?",
         ("check", "", "fact"),
@@ -80,7 +85,7 @@ def _checks(snapshot: Snapshot) -> Iterable[str]:
                 "<span class=ok>ok</span>" if check.ok else "<b class=bad>failed</b>",
                 _text(check.fact),
             )
-            for check in snapshot.checks
+            for check in checks
         ),
     )
 
@@ -111,20 +116,30 @@ def _requests(snapshot: Snapshot) -> Iterable[str]:
     totals = snapshot.totals
     if totals is None:
         return
-    other, informational, *classes = totals.classes
-    mean = f"{1000 * totals.seconds / totals.requests:.1f} ms" if totals.requests else "-"
-    row = (
-        str(totals.requests),
-        *(str(count) for count in classes),
-        str(other + informational),
-        str(totals.in_flight),
-        mean,
+    yield from _table(
+        "Requests since the start",
+        ("", ""),
+        (
+            ("finished", str(totals.requests)),
+            *(
+                (name, str(count))
+                for name, count in zip(CLASSES, totals.classes, strict=True)
+                if count
+            ),
+            ("in flight", str(totals.in_flight)),
+            ("mean time", _mean(totals)),
+            ("bytes sent", f"{totals.sent:,}"),
+        ),
     )
-    head = ("requests", "2xx", "3xx", "4xx", "5xx", "other", "in flight", "mean")
-    yield from _table("Requests since the start", head, [row])
     if snapshot.drains:
-        took = f", the last took {_span(snapshot.last_drain_s)}" if snapshot.last_drain_s else ""
-        yield f"<p>{_count(snapshot.drains, 'drain')}{took}, {snapshot.cut_off} requests cut off"
+        last = snapshot.last_drain_s
+        took = f", the last took {_span(last)}" if last is not None else ""
+        cut = _count(snapshot.cut_off, "request")
+        yield f"<p>{_count(snapshot.drains, 'drain')}{took}, {cut} cut off"
+
+
+def _mean(totals: Totals) -> str:
+    return f"{1000 * totals.seconds / totals.requests:.1f} ms" if totals.requests else "-"
 
 
 def _troubles(snapshot: Snapshot) -> Iterable[str]:
@@ -155,7 +170,11 @@ def _configuration(snapshot: Snapshot) -> Iterable[str]:
     ]
     if rows:
         yield from _table("", ("setting", "value", "from"), rows)
-    known = [("pastebox", __version__), *snapshot.versions]
+    known = [
+        ("pastebox", __version__),
+        ("Python", platform.python_version()),
+        *snapshot.versions,
+    ]
     yield "<p>" + ", ".join(f"{_text(name)} {_text(version)}" for name, version in known)
 
 
@@ -166,7 +185,7 @@ def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> It
     cells = "".join(f"<th>{name}" for name in head)
     yield f"<div><table><tr>{cells}"
     for row in rows:
-        yield "<tr>" + "".join(f"<td class=text>{cell}" for cell in row)
+        yield "<tr>" + "".join(f"<td>{cell}" for cell in row)
     yield "</table></div>"
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import random
 import socket
 import threading
 import time
@@ -324,6 +325,32 @@ def test_readyz_tells_a_dead_application_from_a_busy_one(served):
     assert status_of(answer) == 503
     assert b"application: dead: " in answer
     assert b"connection refused" in answer
+
+
+def test_the_status_page_shows_what_the_application_said_last(served):
+    served.serve()
+    served.port.probe = Probe(served.loop, tcp("127.0.0.1", 1), "/ready")
+    assert b"application" not in served.get("/status")
+    served.get("/readyz")
+    assert b"dead: 127.0.0.1:1: connection refused, 0 s ago" in served.get("/status")
+
+
+def test_any_bytes_leave_the_port_serving(served):
+    """Random garbage, whole and in pieces, closed or left open."""
+    dice = random.Random(20261121)
+    words = [b"GET ", b"/livez", b" HTTP/1.1", b"\r\n", b"\n", b"Host: x", b":", b"\x00", b" "]
+    with contextlib.ExitStack() as stack:
+        for _ in range(300):
+            sock = stack.enter_context(served.connect())
+            with contextlib.suppress(ConnectionError):
+                for _ in range(dice.randrange(6)):
+                    sock.sendall(b"".join(dice.choices(words, k=5)) + dice.randbytes(5))
+                if dice.random() < 0.5:
+                    sock.close()
+    assert status_of(served.get("/livez")) == 200
+    wait_until(
+        lambda: all(one.state != "answering" for one in list(served.port._connections)), "hangs"
+    )
 
 
 def test_while_it_drains_the_application_is_not_asked(served):

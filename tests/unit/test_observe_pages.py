@@ -233,8 +233,8 @@ class Reader(html.parser.HTMLParser):
         self.text += data
 
 
-def read(status):
-    code, text = ask(status, "/status")
+def read(status, application=None):
+    code, text = ask(status, "/status", application=application)
     assert code == 200
     reader = Reader()
     reader.feed(text)
@@ -276,3 +276,11 @@ def test_the_status_page_lets_no_markup_in(serving):
 def test_the_status_page_has_a_headline_for_every_phase(status, phase):
     status.enter(phase)
     assert read(status).text.strip()
+
+
+def test_the_status_page_does_not_say_serving_when_the_application_says_no(serving):
+    assert "Serving" in read(serving, Check("application", ok=True, fact="ok, 3 s ago")).text
+    text = read(serving, Check("application", ok=False, fact="status 500, 3 s ago")).text
+    assert "Not ready: the application" in text
+    assert "status 500, 3 s ago" in text
+    assert "Serving" not in text
