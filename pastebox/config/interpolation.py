@@ -68,7 +68,7 @@ class _Expansion:
         if depth > _DEEPEST:
             raise self.error(
                 option,
-                found=f'"{value}", nested more than {_DEEPEST} deep',
+                found=f"references nested more than {_DEEPEST} deep",
                 expected="a value that does not refer to itself",
             )
         pieces = []
@@ -90,7 +90,7 @@ class _Expansion:
             return "%", at + 2
         match = _KEY.match(value, at)
         if match:
-            return self.reference(option, match[1], value, depth), match.end()
+            return self.reference(option, match[1], depth), match.end()
         raise self.error(
             option,
             message="a % stands alone",
@@ -99,7 +99,7 @@ class _Expansion:
             hint="double the percent sign: %%",
         )
 
-    def reference(self, option: str, name: str, value: str, depth: int) -> str:
+    def reference(self, option: str, name: str, depth: int) -> str:
         if name.startswith((ENV, SECRET)):
             try:
                 known = self.variables.lookup(name)
@@ -108,11 +108,11 @@ class _Expansion:
             if known is not None:
                 return known
         if name not in self.names:
-            raise self.missing(option, name, value)
+            raise self.missing(option, name)
         text = self.names[name]
         return self.expand(name, text, depth + 1) if "%" in text else text
 
-    def missing(self, option: str, name: str, value: str) -> ConfigError:
+    def missing(self, option: str, name: str) -> ConfigError:
         if name.startswith((ENV, SECRET)):
             return self.error(
                 option,
@@ -121,7 +121,7 @@ class _Expansion:
             )
         return self.error(
             option,
-            found=f'"{value}", and nothing defines {name}',
+            found=f"%({name})s, which nothing defines",
             expected=f"an option {name} in [{self.section}] or [DEFAULT], or {name}=… as a word",
             hint=_near(name, self.names),
         )

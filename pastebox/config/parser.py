@@ -41,10 +41,9 @@ class IniParser(configparser.ConfigParser):
 
     def defaults(self) -> dict[str, str]:
         """Return ``here``, ``__file__`` and the ``[DEFAULT]`` options, expanded."""
-        raw = self._defaults  # type: ignore[attr-defined]
-        names = [name for name in raw if name not in self._brought]
+        raw = self._own(DEFAULT)
         # PasteDeploy's rule: a reference that comes out empty stays as it was written.
-        return {name: self.get(DEFAULT, name) or raw[name] for name in names}
+        return {name: self.get(DEFAULT, name) or raw[name] for name in self.defaults_names()}
 
     def options(self, section: str) -> list[str]:
         """Return the names in a section and in ``[DEFAULT]``, without those that were brought."""
@@ -69,6 +68,10 @@ class IniParser(configparser.ConfigParser):
         return optionstr
 
     # What pastebox adds
+
+    def defaults_names(self) -> list[str]:
+        """Return the names of the defaults that drop a section's option of the same name."""
+        return [name for name in self._own(DEFAULT) if name not in self._brought]
 
     def feed(self, text: str, path: str) -> None:
         """Read a file's text over what is here: the same option of a section is replaced.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,8 @@ def confused(global_conf, **local_conf):
     return strict(global_conf, colour="red")
 
 def composite(loader, global_conf, **local_conf):
-    inner = [loader.get_app(name, global_conf=global_conf) for _, name in sorted(local_conf.items())]
+    names = [name for _, name in sorted(local_conf.items())]
+    inner = [loader.get_app(name, global_conf=global_conf) for name in names]
     return App("composite", global_conf, local_conf, inner)
 
 def filter_factory(global_conf, **local_conf):

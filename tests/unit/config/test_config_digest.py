@@ -80,7 +80,7 @@ def test_words_and_overrides_count(digest):
             "use = config:other.ini#base\nfilter-with = f",
             "filter-with = f\nuse = config:other.ini#base",
             id="order",
-        ),  # fmt: skip
+        ),
     ],
 )
 def test_change_of_anything_else_does_not(digest, old, new):

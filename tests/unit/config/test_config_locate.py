@@ -73,7 +73,7 @@ def test_named_ini_that_is_missing_is_refused(mount):
 
 def test_dangling_link_says_where_it_points(mount):
     (mount.etc / "app.ini").symlink_to("/nowhere/app.ini")
-    with pytest.raises(ConfigError, match="a symbolic link to /nowhere/app.ini"):
+    with pytest.raises(ConfigError, match=r"a symbolic link to /nowhere/app\.ini"):
         find(mount)
 
 

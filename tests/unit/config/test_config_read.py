@@ -74,8 +74,15 @@ def test_missing_names_are_reported_all_at_once_with_their_places(mount):
     with pytest.raises(ConfigError, match="7 references have no value") as caught:
         mount.read()
     text = str(caught.value)
-    for place in ("3 [DEFAULT] a", "7 [app:main] b", "10 [filter:f] c", "13 [server:main] port",
-                  "17 [handler_x] args", "19 [pastebox] workers", "other.ini:3 [app:base] e"):  # fmt: skip
+    for place in (
+        "3 [DEFAULT] a",
+        "7 [app:main] b",
+        "10 [filter:f] c",
+        "13 [server:main] port",
+        "17 [handler_x] args",
+        "19 [pastebox] workers",
+        "other.ini:3 [app:base] e",
+    ):
         assert place in text, text
     assert str(mount.secrets / "b") in text
 

@@ -158,7 +158,10 @@ def test_setting_server_leaves_only_the_address_of_another_family_and_says_so(mo
         pytest.param("use = config:nosuch.ini", 4, "no file", id="missing file"),
         pytest.param("use = config:app.ini", 4, "refers to itself", id="circle of files"),
         pytest.param(
-            "use = egg:waitress\nport = %(nosuch)s", 5, "nothing defines nosuch", id="name"
+            "use = egg:waitress\nport = %(nosuch)s",
+            5,
+            "%(nosuch)s, which nothing defines",
+            id="name",
         ),
         pytest.param("use = egg:waitress\nport = 5%", 5, "stands alone", id="percent"),
         pytest.param("use = egg:waitress\nget port = http", 5, "name of a default", id="get"),

@@ -120,7 +120,7 @@ def test_application_that_loads_again_gets_the_same_values(mount):
             "paste.app_factory",
             "module:object",
             id="explicit form",
-        ),  # fmt: skip
+        ),
         pytest.param("use = foo:bar", 2, "use", 'scheme "foo:"', id="scheme"),
         pytest.param("use = app:other", 2, "use", "write other", id="section with its prefix"),
         pytest.param("use = nosuch", 2, "use", "no section [app:nosuch]", id="section"),
@@ -131,17 +131,17 @@ def test_application_that_loads_again_gets_the_same_values(mount):
         pytest.param("x = 1", None, "use", "nothing to load", id="no use"),
         pytest.param(
             "paste.app_factory = a:b\npaste.composite_factory = a:b", 3, None, "several", id="two"
-        ),  # fmt: skip
+        ),
         pytest.param(
             "use = egg:Demo-App\nfilter-with = nosuch",
             3,
             "filter-with",
             "[filter:nosuch]",
             id="filter",
-        ),  # fmt: skip
+        ),
         pytest.param(
             "use = egg:Demo-App\nrequire = Nosuch", 3, "require", "not installed", id="require"
-        ),  # fmt: skip
+        ),
         pytest.param("use = egg:Demo-App\nget x = y", 3, "get x", "name of a default", id="get"),
         pytest.param("use = egg:Demo-App\nx = 5%", 3, "x", "stands alone", id="lone percent"),
         pytest.param(
@@ -150,17 +150,17 @@ def test_application_that_loads_again_gets_the_same_values(mount):
             "x",
             "did you mean %(port)s",
             id="undefined",
-        ),  # fmt: skip
+        ),
         pytest.param(
             "use = egg:Demo-App\nx = %(y)s\ny = %(x)s",
             None,
             None,
             "does not refer to itself",
             id="itself",
-        ),  # fmt: skip
+        ),
         pytest.param(
             "use = egg:Demo-App#strict\ncolour = red", None, None, "colour", id="signature"
-        ),  # fmt: skip
+        ),
     ],
 )
 def test_what_is_not_there_is_named_with_its_place(mount, text, line, option, words):
@@ -199,18 +199,18 @@ def test_fault_of_an_included_file_names_that_file(mount):
         pytest.param("[pipeline:main]\npipeline = main", "refers to itself", id="itself"),
         pytest.param(
             "[pipeline:main]\npipeline = nosuch egg:Demo-App", "[filter:nosuch]", id="filter"
-        ),  # fmt: skip
+        ),
         pytest.param("[filter-app:main]\nuse = egg:Demo-App", "behind the filter", id="no next"),
         pytest.param(
             "[composite:main]\nuse = egg:Demo-App#urlmap\n/ = main",
             "refers to itself",
             id="composite",
-        ),  # fmt: skip
+        ),
         pytest.param(
             "[composite:main]\nuse = egg:Demo-App#urlmap\n/ = nosuch",
             "[app:nosuch]",
             id="composite name",
-        ),  # fmt: skip
+        ),
         pytest.param("[server:main]\nx = 1", "no section [app:main]", id="no application"),
     ],
 )

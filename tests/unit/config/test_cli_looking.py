@@ -1,0 +1,247 @@
+"""pastebox check, config and explain: what they print, and how they end."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from typing import NamedTuple
+
+import pytest
+
+from pastebox.cli import check, config, explain
+from pastebox.errors import ConfigError, UsageError
+from pastebox.settings import options, resolve
+
+GOOD = """
+[DEFAULT]
+debug = no
+[app:main]
+use = egg:Demo-App
+x = %(ENV_X)s
+[server:main]
+use = egg:waitress#main
+port = 8081
+"""
+
+
+class Answer(NamedTuple):
+    code: int
+    lines: list[str]
+
+    @property
+    def text(self):
+        return "\n".join(self.lines)
+
+
+@pytest.fixture
+def verb(mount):
+    def verb(module, *argv, sets=(), **arguments):
+        arguments = {
+            "overlay_dir": str(mount.overlays),
+            "secrets_dir": str(mount.secrets),
+            "data_dir": str(mount.root),
+            "health_port": "off",
+            **arguments,
+        }
+        parser = argparse.ArgumentParser()
+        module.add_arguments(parser)
+        namespace = parser.parse_intermixed_args(list(argv) if argv else [mount.ini])
+        namespace.sets = list(sets)
+        namespace.arguments = arguments
+        settings = resolve(arguments, mount.environ)
+        out = io.StringIO()
+        code = module.run(namespace, settings, mount.environ, io.StringIO(), out)
+        return Answer(code, out.getvalue().splitlines())
+
+    return verb
+
+
+@pytest.fixture
+def good(mount):
+    mount.write(GOOD)
+    mount.environ["X"] = "1"
+
+
+@pytest.mark.usefixtures("good")
+def test_check_of_a_good_ini_says_ok(verb):
+    assert verb(check) == (0, ["ok"])
+
+
+def test_check_names_what_has_no_effect_and_what_is_not_there(mount, verb):
+    path = mount.write("""
+        [DEFAULT]
+        debug = no
+        [app:main]
+        use = egg:Demo-App
+        debug = yes
+        port = 1
+        templates = %(here)s/templates
+        cache_dir = %(here)s/cache
+        ca_file = /nowhere/ca.pem
+        url = sqlite:///%(here)s/x.db
+        [app:other]
+        use = egg:Demo-App
+        debug = yes
+        """)
+    mount.write("[app:main]\nca_file = /nowhere/other.pem\n", "conf.d/1.ini")
+    mount.environ["PASTEBOX_DRAIN_DELY"] = "1"
+    answer = verb(check, path, "port=2", "--no-app")
+    overlay = mount.overlays / "1.ini"
+    assert answer.code == 0
+    assert answer.lines == [
+        f"warning: {path}:8 [app:main] templates: there is no {mount.etc}/templates",
+        f"note: {path}:10 [app:main] ca_file: is replaced by {overlay}:2",
+        f"warning: {overlay}:2 [app:main] ca_file: there is no /nowhere/other.pem",
+        (
+            f"warning: {path}:6 [app:main] debug: has no effect, [DEFAULT] has debug too in line 3;"
+            " write set debug = … to change it here"
+        ),
+        (
+            f"warning: {path}:7 [app:main] port: the variable port=… does not change this option;"
+            " --set app:main port=… does"
+        ),
+        "warning: PASTEBOX_DRAIN_DELY: is not a setting, did you mean PASTEBOX_DRAIN_DELAY?",
+        "5 warnings",
+    ]
+
+
+def test_check_imports_the_application_only_when_it_may(mount, verb):
+    mount.write("[app:main]\nuse = egg:Demo-App#broken\n")
+    assert verb(check, mount.ini, "--no-app").code == 0
+    assert "demo_broken" not in sys.modules
+    answer = verb(check)
+    assert answer.code == 70
+    assert "RuntimeError: broken at import" in answer.text
+    assert answer.lines[-1] == "1 error"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("[server:main]\nuse = waitres", "[server:waitres]", id="section"),
+        pytest.param("[server:main]\nuse = egg:nosuch#main", "not installed", id="distribution"),
+        pytest.param("[server:main]\nuse = egg:Demo-App#x", "it has main", id="entry point"),
+        pytest.param("[server:main]\nuse = egg:pastebox#waitres", "mean waitress", id="runner"),
+        pytest.param("[pastebox]\nworkers = many", "found", id="setting"),
+        pytest.param("[loggers]\nkeys = root", "[handlers]", id="logging section"),
+        pytest.param(
+            "[loggers]\nkeys = root\n[handlers]\nkeys=\n[formatters]\nkeys=\n",
+            "[logger_root]",
+            id="logger",
+        ),
+    ],
+)
+def test_check_ends_with_78_for_what_would_stop_serve(mount, verb, text, words):
+    mount.write(f"[app:main]\nuse = egg:Demo-App\n{text}\n")
+    try:
+        answer = verb(check)
+    except ConfigError as error:
+        answer = Answer(error.exit_code, [error.render()])
+    assert answer.code == 78
+    assert words in answer.text
+    assert mount.ini in answer.text
+
+
+def test_check_reports_the_server_and_the_application_in_one_run(mount, verb):
+    mount.write("[app:main]\nuse = egg:Nosuch\n[server:main]\nuse = nosuch\n")
+    answer = verb(check)
+    assert (answer.code, answer.lines[-1]) == (78, "2 errors")
+
+
+@pytest.mark.parametrize("module", [check, config])
+def test_without_an_ini_the_places_are_listed(mount, verb, module, monkeypatch):
+    monkeypatch.setattr("pastebox.config.locate.locate.__kwdefaults__", {"etc_dir": str(mount.etc)})
+    with pytest.raises(ConfigError, match="no INI was found; looked at argument: none, PASTEBOX"):
+        verb(module, "x=1")
+
+
+@pytest.mark.usefixtures("good")
+def test_config_prints_one_section_with_its_origins(mount, verb):
+    answer = verb(
+        config,
+        mount.ini,
+        "--section",
+        "server:main",
+        "--origins",
+        sets=[("server:main", "port=99%")],
+    )
+    assert answer.lines == [
+        "[server:main]",
+        f"# {mount.ini}:8",
+        "use = egg:waitress#main",
+        "# argument --set server:main port",
+        "port = 99%%",
+    ]
+
+
+@pytest.mark.usefixtures("good")
+def test_config_refuses_a_section_that_is_not_there(mount, verb):
+    with pytest.raises(UsageError, match="expected one of DEFAULT, app:main, server:main"):
+        verb(config, mount.ini, "--section", "server:man")
+
+
+def test_config_shows_an_ini_whose_values_are_missing(mount, verb):
+    mount.write(GOOD)
+    assert "x = %%(ENV_X)s" in verb(config).lines
+
+
+@pytest.mark.usefixtures("good")
+def test_explain_walks_all_nine_steps_with_origins(mount, verb):
+    answer = verb(explain, mount.ini, "y=1", drain_delay="5s")
+    assert answer.code == 0, answer.text
+    titles = [line for line in answer.lines if not line.startswith(" ")]
+    assert [title[0] for title in titles] == list("123456789")
+    for line in (
+        f"   pastebox serve {mount.ini} y=…",
+        "   drain_delay = 5s  (argument --drain-delay)",
+        f"   config:{mount.ini}#main  (argument)",
+        "   steps: none  (nothing to set up)",
+        f"   %(ENV_X)s in {mount.ini}:6 [app:main] x: the environment variable X",
+        f"   x = 1  ({mount.ini}:6)",
+        f"   waitress  (egg:waitress#main, {mount.ini}:8)",
+        f"   port = 8081  ({mount.ini}:9)",
+        "   give it at least 30 s before KILL",
+    ):
+        assert line in answer.lines, answer.text
+
+
+def test_explain_goes_on_behind_a_step_that_fails_and_ends_with_its_status(mount, verb):
+    mount.write(GOOD)
+    answer = verb(explain)
+    assert answer.code == 78
+    assert "%(ENV_X)s has no value" in answer.text
+    assert f"   waitress  (egg:waitress#main, {mount.ini}:8)" in answer.lines
+    assert answer.lines[-1].endswith("before KILL")
+
+
+def test_explain_says_once_that_the_ini_cannot_be_read(verb):
+    answer = verb(explain, "/nowhere/app.ini")
+    assert answer.code == 78
+    assert answer.text.count("error:") == 1
+    assert "not reached: there is no INI that can be read" in answer.text
+
+
+@pytest.mark.parametrize("module", [check, config, explain])
+def test_no_verb_shows_a_secret(mount, verb, module):
+    mount.write("""
+        [DEFAULT]
+        pw = %(SECRET_pw)s
+        [app:main]
+        use = egg:Demo-App
+        url = pg://wiki:%(pw)s@db
+        other = pg://wiki:hunter2@db
+        file = /%(SECRET_pw)s/x
+        [server:main]
+        use = egg:waitress
+        ident = %(pw)s
+        """)
+    mount.secret("pw", "s3cr3t-value")
+    answer = verb(module)
+    assert "s3cr3t-value" not in answer.text
+    assert "hunter2" not in answer.text
+
+
+def test_every_setting_can_be_explained(good, mount, verb):
+    answer = verb(explain, mount.ini)
+    assert f"   {len(options()) - 4} others have their default" in answer.lines
