@@ -41,7 +41,8 @@ def plain(ini: Path, port: int) -> list[str]:
 
 def environment(**extra: str) -> dict[str, str]:
     """Return an environment without settings of ours but ``extra``."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PASTEBOX_", "PASTE__"))}
+    ours = ("PASTEBOX_", "PASTE__", "PYTHON")
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
     return kept | {"PYTHONPATH": str(APPS), "PASTEBOX_SETUP": "auto"} | extra
 
 
@@ -61,9 +62,10 @@ class Server:
         request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
         until = time.perf_counter() + deadline_s
         while time.perf_counter() < until:
-            with contextlib.suppress(OSError), socket.create_connection(
-                ("127.0.0.1", self.port), timeout=5
-            ) as connection:
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection,
+            ):
                 connection.sendall(request)
                 if b" 200 " in connection.recv(65536).split(b"\r\n")[0]:
                     return time.perf_counter() - self.began

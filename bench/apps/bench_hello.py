@@ -1,5 +1,8 @@
 import time
+
 BIG = b"x" * (1 << 20)
+
+
 def main(global_conf, **conf):
     def app(environ, start_response):
         path = environ["PATH_INFO"]
@@ -13,6 +16,9 @@ def main(global_conf, **conf):
             body = str(len(data)).encode()
         else:
             body = b"hello world\n"
-        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+        start_response(
+            "200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
+        )
         return [body]
+
     return app

@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Mapping, Sequence
 
 from pastebox.errors import PasteboxError
+from pastebox.master.worker import start_worker
 from pastebox.process.report import report
 from pastebox.process.signals import SERVING, SignalQueue
 
 
 def main(argv: Sequence[str]) -> int:
-    """Serve; signals are caught from here on, so that none is lost while modules load."""
+    """Serve; signals are caught from here on, so that none is lost while modules load.
+
+    The first worker is forked before anything is read: it imports PasteDeploy and the server on
+    one CPU while the master finds, reads and checks the configuration on another.
+    """
+    gc.disable()  # nothing becomes garbage while modules load
     with SignalQueue(SERVING) as signals:
         try:
-            from pastebox.master.master import Master  # noqa: PLC0415  # after the signals
-            from pastebox.master.request import ServeRequest  # noqa: PLC0415  # likewise
+            if {"-h", "--help"}.intersection(argv):
+                _parse(argv)
+            early = start_worker(signals.forget)
+            try:
+                from pastebox.master.head_start import head_start  # noqa: PLC0415  # after the fork
+                from pastebox.master.request import ServeRequest  # noqa: PLC0415  # likewise
 
-            argument, arguments, words, sets = _parse(argv)
-            request = ServeRequest(argument, arguments, words, sets, os.environ)
-            return Master(request, signals).run()
+                request = ServeRequest(*_parse(argv), environ=os.environ)
+                start = head_start(request)
+            except BaseException:
+                early.dismiss()
+                raise
+            from pastebox.master.master import Master  # noqa: PLC0415  # likewise
+
+            gc.enable()
+            return Master(request, signals, start, early).run()
         except PasteboxError as error:
             report(error)
             return error.exit_code
 
 
-Parsed = tuple[
-    str | None, Mapping[str, str], Mapping[str, str], tuple[tuple[str, str], ...]
-]
+Parsed = tuple[str | None, Mapping[str, str], Mapping[str, str], tuple[tuple[str, str], ...]]
+
+
+def _will_serve(argv: Sequence[str]) -> bool:
+    return not {"-h", "--help"}.intersection(argv)
 
 
 def _parse(argv: Sequence[str]) -> Parsed:

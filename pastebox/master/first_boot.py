@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,28 +27,6 @@ class BootChild(NamedTuple):
 
     pid: int
     outcome: int
-
-
-def is_settled(request: ServeRequest, located: Located, settings: Settings) -> bool:
-    """Whether there is nothing to do before serving: no step, no hook, nothing to wait for.
-
-    It costs a look at the journal and at the versions, so a volume that is set up is served
-    without another process.
-
-    Raises:
-        PasteboxError: first boot is refused, with the reason.
-    """
-    if located.spec is None or settings.wait_for or _has_hooks(settings.hooks_dir):
-        return False
-    from pastebox.boot.run import nothing_to_do  # noqa: PLC0415  # after the cheap answers
-
-    return nothing_to_do(located, settings, request.words, request.environ, sets=request.sets)
-
-
-def _has_hooks(directory: str) -> bool:
-    with contextlib.suppress(OSError):
-        return bool(os.listdir(directory))
-    return False
 
 
 def start_boot(

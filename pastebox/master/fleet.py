@@ -54,6 +54,7 @@ class Fleet:
         *,
         notify_address: str,
         in_child: Callable[[], None],
+        early: Worker,
     ) -> None:
         self.generations: list[Generation] = []
         self.is_stopping = False
@@ -63,6 +64,7 @@ class Fleet:
         self._observer = observer
         self._notify_address = notify_address
         self._in_child = in_child
+        self._early: Worker | None = early
         self._counters: Counters | None = None
         self._budget = RestartBudget(0)
 
@@ -97,11 +99,15 @@ class Fleet:
 
     def close_orders_in_child(self) -> None:
         """Close every worker's orders: their end must mean that the master is gone."""
+        if self._early is not None:
+            self._early.orders.close()
         for generation in self.generations:
             close_all(worker.orders for worker in generation.workers.values())
 
     def kill_all(self) -> None:
         """End every worker at once and collect it; for the end of the master."""
+        if self._early is not None:
+            self._early.dismiss()
         for generation in self.generations:
             generation.signal(signal.SIGKILL)
             for worker in generation.workers.values():
@@ -158,7 +164,9 @@ class Fleet:
         if self.serving is None:
             self._observer.workers_failed(exit_code_of(status))
             return
-        log.error("generation %d failed to load, the one before goes on: %s", generation.number, reason)
+        log.error(
+            "generation %d failed to load, the one before goes on: %s", generation.number, reason
+        )
         self._observer.reload_failed()
 
     def _replace(self, generation: Generation, worker: Worker, status: int) -> None:
@@ -178,14 +186,10 @@ class Fleet:
     def _start_worker(self, generation: Generation) -> None:
         assert self._counters is not None  # noqa: S101  # made with the first generation
         slot = self._counters.take()
-        worker = start_worker(
-            generation.prepared,
-            generation.sockets,
-            slot=slot,
-            counters=self._counters,
-            notify_address=self._notify_address,
-            generation=generation.number,
-            in_child=self._in_child,
+        worker, self._early = self._early or start_worker(self._in_child), None
+        job = generation.prepared.job(
+            slot=slot, generation=generation.number, notify_address=self._notify_address
         )
+        worker.give(job, self._counters.descriptor, generation.sockets)
         generation.workers[worker.pid] = worker
         self._status.worker_started(slot, worker.pid, generation.number)

@@ -11,23 +11,16 @@ from pastebox.master.prepare import Prepared
 from pastebox.observe import port as health_port
 from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
-from pastebox.settings import Settings, options
+from pastebox.settings import options
 
 
 class Health:
     """The health port and, once something serves, the probe of the application behind it."""
 
-    def __init__(self, loop: Loop, status: Status, settings: Settings) -> None:
-        """Bind; a port that cannot be had is told before anything is done.
-
-        Raises:
-            PasteboxError: see :func:`pastebox.observe.port.bind`.
-        """
+    def __init__(self, loop: Loop, status: Status, listener: socket.socket) -> None:
         self._loop = loop
-        self._status = status
-        listener = health_port.bind(settings.health_host, settings.health_port or 0)
         self._port = health_port.HealthPort(loop, listener, status)
-        self.address = f"{settings.health_host}:{self._port.port}"
+        self._status = status
         self._probe: Probe | None = None
 
     def serve(self, prepared: Prepared, listeners: Sequence[socket.socket]) -> None:

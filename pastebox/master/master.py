@@ -1,4 +1,4 @@
-"""The master: one thread, one loop; it owns sockets and signals and never imports the application."""
+"""The master: one thread, one loop, all sockets and signals, and never the application."""
 
 from __future__ import annotations
 
@@ -8,55 +8,61 @@ import os
 import signal
 import socket
 import time
+from typing import TYPE_CHECKING
 
-from pastebox.config.locate import Located
 from pastebox.config.model import ConfigSpec
 from pastebox.errors import ExitCode, PasteboxError
 from pastebox.master import first_boot
 from pastebox.master.fleet import Fleet
 from pastebox.master.generation import Generation
-from pastebox.master.health import Health
-from pastebox.master.prepare import Prepared, bind_origin, find, prepare
+from pastebox.master.head_start import HeadStart, bind_application, listen
+from pastebox.master.prepare import Prepared, find, prepare
 from pastebox.master.request import ServeRequest
 from pastebox.master.stop import StopSequence
+from pastebox.master.worker import Worker
 from pastebox.observe import status as phases
 from pastebox.observe.logs import configure, reopen
 from pastebox.observe.status import Status
 from pastebox.process import sockets as listening
 from pastebox.process.loop import Loop
-from pastebox.process.notify import Message, Notifier, NotifyReceiver
+from pastebox.process.notify import Message, Notifier
 from pastebox.process.signals import STOPPING, SignalQueue, describe_status, exit_code_of
 from pastebox.settings import Settings, unknown_names
 
-log = logging.getLogger("pastebox.master")
+if TYPE_CHECKING:
+    from pastebox.master.health import Health
 
-_BACKLOG = 1024
+log = logging.getLogger("pastebox.master")
 
 
 class Master:
     """Serves one request of the command line, from first boot to the clean stop."""
 
-    def __init__(self, request: ServeRequest, signals: SignalQueue) -> None:
+    def __init__(
+        self, request: ServeRequest, signals: SignalQueue, start: HeadStart, early: Worker
+    ) -> None:
         self.request = request
         self.loop = Loop()
         self.status = Status()
         self.exit_code: int = ExitCode.OK
         self._signals = signals
         self._began = time.monotonic()
-        self._listeners: list[socket.socket] = []
-        self._unlink: list[str] = []
-        self._prepared: Prepared | None = None
+        self._start = start
+        self._listeners = start.listeners
+        self._unlink = start.unlink
+        self._prepared = start.prepared
         self._boot: first_boot.BootChild | None = None
         self._health: Health | None = None
         address = request.environ.pop("NOTIFY_SOCKET", "")
         self._systemd = Notifier(address) if address else None
-        self._notify = NotifyReceiver(request.environ.get("TMPDIR", "/tmp"))  # noqa: S108  # only where there is no abstract name space
+        self._notify = start.notify
         self._fleet = Fleet(
             self.loop,
             self.status,
             self,
             notify_address=self._notify.address,
             in_child=self._in_child,
+            early=early,
         )
         self._stop = StopSequence(
             self.loop, self._fleet, lambda: self._listeners, self.workers_gone
@@ -71,7 +77,7 @@ class Master:
         self.loop.on_readable(self._signals.fileno(), self._take_signals)
         self.loop.on_readable(self._notify.fileno(), self._take_notifications)
         try:
-            self._start()
+            self._begin()
             self.loop.run()
         finally:
             self._close()
@@ -79,39 +85,29 @@ class Master:
 
     # -- start -----------------------------------------------------------------------------
 
-    def _start(self) -> None:
-        located, settings = find(self.request)
-        if located.spec is not None:
-            self._prepared = prepare(self.request, located.spec, settings)
-            settings = self._prepared.settings
+    def _begin(self) -> None:
+        settings = self._start.settings
         configure(settings.log_format, settings.log_level)
         for name, near in unknown_names(self.request.environ):
             log.warning("unknown variable %s%s", name, f", did you mean {near}" if near else "")
-        if settings.health_port is not None:
-            self._health = Health(self.loop, self.status, settings)
-        if self._prepared is not None:
-            self._bind(self._prepared)
         if settings.mode == "sleep":
             self.status.enter(phases.SLEEPING)
             log.info("sleeping: nothing is served; pastebox explain says what would be")
-        elif first_boot.is_settled(self.request, located, settings):
-            self._serve(located.spec, settings)
+        elif self._start.is_settled:
+            self._serve(self._start.located.spec, settings)
         else:
             self._boot = first_boot.start_boot(
-                self.request, located, settings, self._notify.address, self._in_child
+                self.request, self._start.located, settings, self._notify.address, self._in_child
             )
+        if self._start.health is not None:
+            self._open_health(self._start.health)
 
-    def _bind(self, prepared: Prepared) -> None:
-        """Bind before the application is imported: a port in use is told in milliseconds."""
-        descriptors = listening.inherited_descriptors(self.request.environ, os.getpid())
-        listening.forget_inherited(self.request.environ)
-        if descriptors:
-            self._listeners = [socket.socket(fileno=number) for number in descriptors]
-            return
-        for bind in prepared.binds:
-            self._listeners += listening.bind_sockets(bind, origin=bind_origin(prepared))
-            if bind.kind == "unix":
-                self._unlink.append(bind.path)
+    def _open_health(self, listener: socket.socket) -> None:
+        from pastebox.master.health import Health  # noqa: PLC0415  # while the worker loads
+
+        self._health = Health(self.loop, self.status, listener)
+        if self._fleet.generations and self._prepared is not None:
+            self._health.serve(self._prepared, self._listeners)
 
     def _boot_ended(self, boot: first_boot.BootChild, status: int) -> None:
         self._boot = None
@@ -146,10 +142,8 @@ class Master:
         if self._prepared is None:
             self._prepared = prepare(self.request, spec, settings)
         if not self._listeners:
-            self._bind(self._prepared)
-        for listener in self._listeners:
-            listener.listen(_BACKLOG)
-            listener.setblocking(False)
+            self._listeners, self._unlink = bind_application(self.request, self._prepared)
+        listen(self._listeners)
         self.status.enter(phases.LOADING)
         self._fleet.start(self._prepared, self._listeners)
         self._tell_facts(self._prepared)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from pastebox.config.locate import Located, locate
@@ -13,6 +14,7 @@ from pastebox.config.source import app_source
 from pastebox.errors import ConfigError
 from pastebox.master.request import ServeRequest
 from pastebox.runners.base import Runner
+from pastebox.runners.job import Job
 from pastebox.runners.registry import load_runner
 from pastebox.settings import Settings, resolve
 
@@ -26,6 +28,33 @@ class Prepared(NamedTuple):
     spec: ServerSpec
     runner: Runner
     binds: tuple[Bind, ...]
+    environ: Mapping[str, str]
+
+    @property
+    def runner_target(self) -> str:
+        """Where the runner is, for a worker to import it: ``module:attribute``."""
+        kind = type(self.runner)
+        return f"{kind.__module__}:{kind.__qualname__}"
+
+    def job(self, *, slot: int, generation: int, notify_address: str) -> Job:
+        """Return what a worker has to do."""
+        settings = self.settings
+        return Job(
+            runner=self.runner_target,
+            source=self.source,
+            spec=self.spec,
+            environ=dict(self.environ),
+            notify_address=notify_address,
+            slot=slot,
+            generation=generation,
+            workers=settings.workers,
+            drain_timeout_s=settings.drain_timeout,
+            access_log=settings.access_log,
+            log_format=settings.log_format,
+            log_level=settings.log_level,
+            has_loggers=self.config.has_loggers,
+            takes_cpu=settings.cpu_affinity == "auto",
+        )
 
 
 def find(request: ServeRequest) -> tuple[Located, Settings]:
@@ -57,7 +86,7 @@ def prepare(request: ServeRequest, spec: ConfigSpec, early: Settings) -> Prepare
     binds = runner.binds(server)
     if not binds:
         raise ConfigError("the server has no address to listen on", file=server.file)
-    return Prepared(settings, source, config, server, runner, binds)
+    return Prepared(settings, source, config, server, runner, binds, request.environ)
 
 
 def bind_origin(prepared: Prepared) -> Origin | None:

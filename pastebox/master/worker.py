@@ -1,40 +1,43 @@
-"""One worker process: the master's handle on it, and what runs on the other side of the fork."""
+"""The master's handle on one worker process."""
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import logging
 import os
 import socket
-import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 
-from pastebox.errors import ExitCode, PasteboxError
-from pastebox.observe.access import formatter
-from pastebox.observe.counters import Counters
-from pastebox.observe.logs import configure
 from pastebox.process.child import start_child
-from pastebox.process.notify import Notifier
-from pastebox.process.report import report
-from pastebox.runners.context import DRAIN, LAME, WorkerContext
+from pastebox.runners.orders import DRAIN, LAME
 
-from pastebox.master.prepare import Prepared
-
-log = logging.getLogger("pastebox.worker")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pastebox.runners.job import Job
 
 
 class Worker:
-    """The master's handle: pid, slot in the counters, and the way to give it orders."""
+    """A worker: its pid, its slot in the counters, and the way to give it a job and orders."""
 
-    def __init__(self, pid: int, slot: int, orders: socket.socket, *, gives_signals: bool) -> None:
+    def __init__(self, pid: int, orders: socket.socket) -> None:
         self.pid = pid
-        self.slot = slot
+        self.slot = -1
         self.orders = orders
-        self.gives_signals = gives_signals
         self.is_ready = False
-        self.started = time.monotonic()
+
+    def give(self, job: Job, counters: int, sockets: Sequence[socket.socket]) -> None:
+        """Send it its job; one that has died meanwhile will be told by its wait status."""
+        from pastebox.runners.job import send_job  # noqa: PLC0415  # not before the first fork
+
+        self.slot = job.slot
+        with contextlib.suppress(OSError):
+            send_job(self.orders, job, counters, sockets)
+        self.orders.setblocking(False)
+
+    def dismiss(self) -> None:
+        """Let a worker that has no job yet leave, and collect it."""
+        self.orders.close()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)
 
     def order_lame(self) -> None:
         """Have it close each connection after the answer."""
@@ -54,73 +57,23 @@ class Worker:
             os.kill(self.pid, number)
 
 
-def start_worker(
-    prepared: Prepared,
-    sockets: Sequence[socket.socket],
-    *,
-    slot: int,
-    counters: Counters,
-    notify_address: str,
-    generation: int,
-    in_child: Callable[[], None],
-) -> Worker:
-    """Fork a worker that serves ``sockets``; ``in_child`` gives up what is the master's alone."""
+def start_worker(in_child: Callable[[], None]) -> Worker:
+    """Fork a blank worker, which imports what it will need and waits for its job.
+
+    ``in_child`` gives up, on the other side of the fork, what is the master's alone.
+    """
     ours, theirs = socket.socketpair()
 
     def target() -> int:
         in_child()
         ours.close()
-        context = WorkerContext(
-            notify=Notifier(notify_address),
-            orders=theirs,
-            counters=counters.slot(slot),
-            access=formatter(prepared.settings.access_log),
-            drain_timeout_s=prepared.settings.drain_timeout,
-            generation=generation,
-            workers=prepared.settings.workers,
-        )
-        os.environ["NOTIFY_SOCKET"] = notify_address
-        return _serve(prepared, sockets, context, slot)
+        from pastebox.runners.worker import run_worker  # noqa: PLC0415  # in the child
+
+        return run_worker(theirs)
 
     pid = start_child(target, own_group=False)
     theirs.close()
-    ours.setblocking(False)
-    return Worker(pid, slot, ours, gives_signals=prepared.runner.info.owns_signals)
-
-
-def _serve(
-    prepared: Prepared, sockets: Sequence[socket.socket], context: WorkerContext, slot: int
-) -> int:
-    """Run in the child: log as the INI says, take a CPU, load, serve."""
-    try:
-        if prepared.settings.cpu_affinity == "auto":
-            _take_cpu(slot)
-        if prepared.config.has_loggers and prepared.settings.log_format == "ini":
-            configure(
-                "ini", prepared.settings.log_level, loggers=prepared.config.logging_parser()
-            )
-        assert prepared.spec is not None  # noqa: S101  # a worker starts after preparation
-        return prepared.runner.serve(prepared.source, prepared.spec, sockets, context)
-    except PasteboxError as error:
-        report(error)
-        return error.exit_code
-    except SystemExit:
-        raise
-    except Exception:  # a process boundary
-        log.exception("defect in the worker")
-        return ExitCode.FAILURE
-    finally:
-        atexit._run_exitfuncs()  # noqa: SLF001  # as multiprocessing does: the fork ends in os._exit
-        sys.stdout.flush()
-        sys.stderr.flush()
-
-
-def _take_cpu(slot: int) -> None:
-    """Keep this process on one CPU of those it may use, chosen by its slot."""
-    if not hasattr(os, "sched_setaffinity"):
-        return
-    allowed = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {allowed[slot % len(allowed)]})
+    return Worker(pid, ours)
 
 
 def close_all(things: Iterable[socket.socket]) -> None:

@@ -11,6 +11,8 @@ import threading
 from bisect import bisect_left
 from typing import NamedTuple
 
+from pastebox.process.shared import unnamed_file
+
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper ends of the duration histogram, in seconds; one more bucket holds what is longer."""
 
@@ -84,7 +86,7 @@ class Counters:
     """
 
     def __init__(self, slots: int, *, descriptor: int | None = None) -> None:
-        self.descriptor = _unnamed_file(slots * _STRIDE) if descriptor is None else descriptor
+        self.descriptor = unnamed_file(slots * _STRIDE) if descriptor is None else descriptor
         self._memory = memoryview(mmap.mmap(self.descriptor, slots * _STRIDE))
         self._slots = slots
         self._base = [0] * _FIELDS
@@ -141,19 +143,6 @@ class Counters:
             raise IndexError(f"slot {index} of {self._slots}")
         start = index * _STRIDE
         return self._memory[start : start + _FIELDS * _WORD].cast("Q")
-
-
-def _unnamed_file(size: int) -> int:
-    """Return a descriptor of zeroed memory that processes can share."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("pastebox-counters")
-    else:
-        import tempfile  # noqa: PLC0415  # only where the kernel has no memfd
-
-        with tempfile.TemporaryFile() as file:
-            descriptor = os.dup(file.fileno())
-    os.ftruncate(descriptor, size)
-    return descriptor
 
 
 def _totals(words: list[int]) -> Totals:

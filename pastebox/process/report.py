@@ -36,4 +36,7 @@ def application_traceback(error: BaseException) -> str:
 
 def _is_machinery(trace: TracebackType) -> bool:
     name = trace.tb_frame.f_code.co_filename
-    return name.startswith((_OURS, "<frozen importlib")) or f"{os.sep}paste{os.sep}deploy{os.sep}" in name
+    return (
+        name.startswith((_OURS, "<frozen importlib"))
+        or f"{os.sep}paste{os.sep}deploy{os.sep}" in name
+    )

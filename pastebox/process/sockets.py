@@ -23,10 +23,13 @@ _SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module has no name fo
 _LONGEST_UNIX_PATH = 107
 
 
-def bind_sockets(bind: Bind, *, origin: Origin | None = None) -> list[socket.socket]:
+def bind_sockets(
+    bind: Bind, *, origin: Origin | None = None, setting: str = "PASTEBOX_PORT"
+) -> list[socket.socket]:
     """Bind (not listen on) every address that ``bind`` stands for.
 
-    A host name may stand for several addresses; port 0 is chosen once for all of them.
+    A host name may stand for several addresses; port 0 is chosen once for all of them. Errors
+    name ``origin``, and ``setting`` as the way to another port.
 
     Raises:
         CannotCreateError: in use, or another error of the operating system (73).
@@ -38,7 +41,7 @@ def bind_sockets(bind: Bind, *, origin: Origin | None = None) -> list[socket.soc
             return [_bind_unix(bind)]
         if bind.kind == "fd":
             return [_adopt(bind.port)]
-        return _bind_tcp(bind)
+        return _bind_tcp(bind, setting)
     except PasteboxError as error:
         if origin is not None and error.file is None:
             error.file, error.line = origin.file, origin.line
@@ -46,7 +49,7 @@ def bind_sockets(bind: Bind, *, origin: Origin | None = None) -> list[socket.soc
         raise
 
 
-def _bind_tcp(bind: Bind) -> list[socket.socket]:
+def _bind_tcp(bind: Bind, setting: str) -> list[socket.socket]:
     try:
         found = socket.getaddrinfo(
             bind.host or None, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -70,22 +73,22 @@ def _bind_tcp(bind: Bind) -> list[socket.socket]:
     except OSError as error:
         for listener in sockets:
             listener.close()
-        raise _tcp_error(bind, error) from error
+        raise _tcp_error(bind, error, setting) from error
     return sockets
 
 
-def _tcp_error(bind: Bind, error: OSError) -> PasteboxError:
+def _tcp_error(bind: Bind, error: OSError, setting: str) -> PasteboxError:
     if error.errno == errno.EADDRINUSE:
         return CannotCreateError(
             f"cannot listen on {bind}: the address is in use",
             hint=f"another process listens there; see ss -ltnp 'sport = :{bind.port}',"
-            " or choose another with PASTEBOX_PORT",
+            f" or choose another with {setting}",
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return NoPermissionError(
             f"cannot listen on {bind} as uid {os.getuid()}: {error.strerror}",
             hint="ports below 1024 need the capability NET_BIND_SERVICE;"
-            " choose 1024 or above with PASTEBOX_PORT",
+            f" choose 1024 or above with {setting}",
         )
     if error.errno == errno.EADDRNOTAVAIL:
         return ConfigError(

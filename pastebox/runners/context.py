@@ -10,11 +10,6 @@ from pastebox.observe.access import AccessRecord
 from pastebox.observe.counters import Slot
 from pastebox.process.notify import Notifier
 
-LAME = b"lame\n"
-"""Order: answer with ``Connection: close`` from now on, but go on accepting."""
-DRAIN = b"drain"
-"""Order: ``drain SECONDS``: stop accepting, finish by then, end. The end of the stream says it too."""
-
 
 class WorkerContext(NamedTuple):
     """A worker's side of the contract.

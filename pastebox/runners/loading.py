@@ -1,4 +1,4 @@
-"""Load the application in a worker: what it raises is the application's, and is reported as such."""
+"""Load the application in a worker; what it raises is reported as the application's."""
 
 from __future__ import annotations
 

@@ -32,7 +32,6 @@ class WaitressRunner:
             ConfigError: an option is unknown, or its value is not of its type.
         """
         values = waitress_options.check_options(spec)
-        waitress_options.adjustments(spec, values)
         return waitress_options.binds(spec, values)
 
     def serve(

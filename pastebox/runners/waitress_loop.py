@@ -26,7 +26,8 @@ from waitress.server import TcpWSGIServer, UnixWSGIServer
 
 from pastebox.config.model import WSGIApp
 from pastebox.observe.access import AccessRecord
-from pastebox.runners.context import DRAIN, LAME, WorkerContext
+from pastebox.runners.context import WorkerContext
+from pastebox.runners.orders import DRAIN, LAME
 from pastebox.runners.waitress_channel import Channel
 from pastebox.runners.waitress_drain import Drain, drain_within, linger
 
@@ -223,6 +224,9 @@ class WaitressLoop:
         if event & (_IN | _GONE):
             if channel.readable():
                 wasyncore.read(channel)
+            elif event & _GONE and not channel.requests:
+                channel.close_now()  # what is left to send has nobody to receive it
+                return
             else:
                 self._disarm(channel, is_gone=bool(event & _GONE))
         if event & _OUT and channel.is_registered:
@@ -260,7 +264,7 @@ class WaitressLoop:
         channel.is_armed = False
         if is_gone:  # errors and hang-ups are reported whatever the mask says
             self._poller.unregister(channel._fileno)  # noqa: SLF001  # waitress's name
-            channel.is_registered = False
+            channel.is_registered = channel.wants_output = False
         else:
             self._register(channel)
         if channel.readable():

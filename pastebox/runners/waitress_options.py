@@ -9,8 +9,7 @@ from __future__ import annotations
 import resource
 import warnings
 from collections.abc import Callable, Mapping
-
-from waitress.adjustments import Adjustments, aslist, asset, slash_fixed_str
+from typing import Any
 
 from pastebox.config.model import Bind, Origin, ServerSpec
 from pastebox.errors import ConfigError
@@ -50,6 +49,14 @@ def _octal(text: str) -> int:
     return mode
 
 
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+def _path(text: str) -> str:
+    return "/" + text.strip().strip("/") if text.strip().strip("/") else ""
+
+
 def _scheme(text: str) -> str:
     if text not in ("http", "https"):
         raise ValueError
@@ -59,7 +66,7 @@ def _scheme(text: str) -> str:
 _NUMBER = (_number, "a whole number")
 _FLAG = (_flag, "true or false")
 _TEXT = (str, "a text")
-_WORDS: tuple[Callable[[str], object], str] = (aslist, "words separated by spaces")
+_WORDS = (_words, "words separated by spaces")
 
 OPTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "host": _TEXT,
@@ -72,11 +79,11 @@ OPTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "threads": _NUMBER,
     "trusted_proxy": _TEXT,
     "trusted_proxy_count": _NUMBER,
-    "trusted_proxy_headers": (asset, "words separated by spaces"),
+    "trusted_proxy_headers": _WORDS,
     "log_untrusted_proxy_headers": _FLAG,
     "clear_untrusted_proxy_headers": _FLAG,
     "url_scheme": (_scheme, "http or https"),
-    "url_prefix": (slash_fixed_str, "a path"),
+    "url_prefix": (_path, "a path"),
     "backlog": _NUMBER,
     "recv_bytes": _NUMBER,
     "send_bytes": _NUMBER,
@@ -161,8 +168,8 @@ def _host(text: str) -> str:
     return "" if text == "*" else text.removeprefix("[").removesuffix("]")
 
 
-def adjustments(spec: ServerSpec, values: Mapping[str, object]) -> Adjustments:
-    """Make waitress's own settings object, with defaults fit for a container.
+def adjustments(spec: ServerSpec, values: Mapping[str, object]) -> Any:
+    """Make waitress's own ``Adjustments``, in the worker, with defaults fit for a container.
 
     ``connection_limit`` defaults to what the descriptor limit allows, up to 10 000, where
     waitress's 100 lets idle keep-alive connections lock everybody else out.
@@ -170,6 +177,8 @@ def adjustments(spec: ServerSpec, values: Mapping[str, object]) -> Adjustments:
     Raises:
         ConfigError: waitress refuses the combination.
     """
+    from waitress.adjustments import Adjustments  # noqa: PLC0415  # the master does without it
+
     options = {name: value for name, value in values.items() if name not in BINDING}
     options.setdefault("connection_limit", _default_connection_limit())
     options.setdefault("ident", "waitress")

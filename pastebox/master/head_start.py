@@ -1,0 +1,127 @@
+"""The short way to the first answer: what a start on a volume that is set up has to do, in order.
+
+The master's own modules (status, pages, metrics, fleet) are imported while the first worker,
+which was forked before and has imported the server meanwhile, already loads the application.
+Nothing is decided here that the master would decide otherwise; where there is more to do than
+to serve, the head start is given up and the master does everything.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import NamedTuple
+
+from pastebox.config.locate import Located
+from pastebox.config.model import Bind
+from pastebox.master.prepare import Prepared, bind_origin, find, prepare
+from pastebox.master.request import ServeRequest
+from pastebox.process import sockets as listening
+from pastebox.process.notify import NotifyReceiver
+from pastebox.settings import Settings
+
+BACKLOG = 1024
+
+
+class HeadStart(NamedTuple):
+    """Where the start has come to when the master takes over.
+
+    Attributes:
+        located: the INI, if there is one yet.
+        settings: the settings, as far as they are known.
+        prepared: what follows from the INI, if there is one yet.
+        health: the bound socket of the health port, unless it is off.
+        listeners: the bound sockets of the application, if its address is known.
+        unlink: paths of Unix sockets to remove at the end.
+        notify: where workers report to.
+        is_settled: nothing is to be done before serving.
+    """
+
+    located: Located
+    settings: Settings
+    prepared: Prepared | None
+    health: socket.socket | None
+    listeners: list[socket.socket]
+    unlink: list[str]
+    notify: NotifyReceiver
+    is_settled: bool
+
+
+def head_start(request: ServeRequest) -> HeadStart:
+    """Find, read, check and bind; nothing that belongs to the application is touched.
+
+    Raises:
+        PasteboxError: what keeps it from being served.
+    """
+    located, settings = find(request)
+    prepared = None
+    if located.spec is not None:
+        prepared = prepare(request, located.spec, settings)
+        settings = prepared.settings
+    health = bind_health(settings)
+    listeners, unlink = bind_application(request, prepared) if prepared else ([], [])
+    return HeadStart(
+        located=located,
+        settings=settings,
+        prepared=prepared,
+        health=health,
+        listeners=listeners,
+        unlink=unlink,
+        notify=NotifyReceiver(request.environ.get("TMPDIR", "/tmp")),  # noqa: S108  # only where there is no abstract name space
+        is_settled=settings.mode != "sleep" and is_settled(request, located, settings),
+    )
+
+
+def bind_health(settings: Settings) -> socket.socket | None:
+    """Bind the health port first: what keeps it from answering is told before all else."""
+    if settings.health_port is None:
+        return None
+    bind = Bind("tcp", settings.health_host, settings.health_port)
+    health, *others = listening.bind_sockets(bind, setting="PASTEBOX_HEALTH_PORT")
+    for other in others:
+        other.close()
+    health.listen(128)
+    return health
+
+
+def bind_application(
+    request: ServeRequest, prepared: Prepared
+) -> tuple[list[socket.socket], list[str]]:
+    """Bind before the application is imported: a port in use is told in milliseconds."""
+    descriptors = listening.inherited_descriptors(request.environ, os.getpid())
+    listening.forget_inherited(request.environ)
+    if descriptors:
+        return [socket.socket(fileno=number) for number in descriptors], []
+    sockets: list[socket.socket] = []
+    for bind in prepared.binds:
+        sockets += listening.bind_sockets(bind, origin=bind_origin(prepared))
+    return sockets, [bind.path for bind in prepared.binds if bind.kind == "unix"]
+
+
+def listen(listeners: list[socket.socket]) -> None:
+    """Begin to take connections; they wait for the first worker."""
+    for listener in listeners:
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+
+
+def is_settled(request: ServeRequest, located: Located, settings: Settings) -> bool:
+    """Whether there is nothing to do before serving: no step, no hook, nothing to wait for.
+
+    Raises:
+        PasteboxError: first boot is refused, with the reason.
+    """
+    if located.spec is None or settings.wait_for or _has_entries(settings.hooks_dir):
+        return False
+    if settings.setup == "never":
+        return True
+    from pastebox.boot.run import nothing_to_do  # noqa: PLC0415  # after the cheap answers
+
+    return nothing_to_do(located, settings, request.words, request.environ, sets=request.sets)
+
+
+def _has_entries(directory: str) -> bool:
+    try:
+        return bool(os.listdir(directory))
+    except OSError:
+        return False

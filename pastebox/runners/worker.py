@@ -1,0 +1,99 @@
+"""The worker's side of the fork: import ahead, wait for the job, serve, leave."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from pastebox.errors import ExitCode, PasteboxError
+
+if TYPE_CHECKING:
+    from pastebox.runners.job import Job
+
+AHEAD = ("pastebox.config.loader", "pastebox.runners.waitress", "pastebox.runners.waitress_loop")
+"""What nearly every job needs; another runner costs these few milliseconds for nothing."""
+
+
+def run_worker(orders: socket.socket, ahead: Sequence[str] = AHEAD) -> int:
+    """Run in the forked child until the job is done; return the exit status."""
+    try:
+        for name in ahead:
+            with contextlib.suppress(ImportError):  # the job will say what is missing
+                import_module(name)
+        return _work(orders)
+    except PasteboxError as error:
+        from pastebox.process.report import report  # noqa: PLC0415  # errors only
+
+        report(error)
+        return error.exit_code
+    except SystemExit:
+        raise
+    except Exception:  # a process boundary
+        logging.getLogger("pastebox.worker").exception("defect in the worker")
+        return ExitCode.FAILURE
+    finally:
+        atexit._run_exitfuncs()  # noqa: SLF001  # as multiprocessing does: a fork ends in os._exit
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def _work(orders: socket.socket) -> int:
+    from pastebox.observe.access import formatter  # noqa: PLC0415  # while the master reads the INI
+    from pastebox.observe.counters import Counters  # noqa: PLC0415  # likewise
+    from pastebox.process.notify import Notifier  # noqa: PLC0415  # likewise
+    from pastebox.runners.context import WorkerContext  # noqa: PLC0415  # likewise
+    from pastebox.runners.job import receive_job  # noqa: PLC0415  # likewise
+
+    received = receive_job(orders)
+    if received is None:
+        return ExitCode.OK
+    job, counters, sockets = received
+    os.environ.clear()
+    os.environ.update(job.environ)
+    os.environ["NOTIFY_SOCKET"] = job.notify_address
+    if job.takes_cpu:
+        _take_cpu(job.slot)
+    _set_up_logging(job)
+    context = WorkerContext(
+        notify=Notifier(job.notify_address),
+        orders=orders,
+        counters=Counters.opened(counters).slot(job.slot),
+        access=formatter(job.access_log),
+        drain_timeout_s=job.drain_timeout_s,
+        generation=job.generation,
+        workers=job.workers,
+    )
+    module, _, attribute = job.runner.partition(":")
+    runner = getattr(import_module(module), attribute)()
+    gc.enable()
+    code: int = runner.serve(job.source, job.spec, sockets, context)
+    return code
+
+
+def _set_up_logging(job: Job) -> None:
+    """Log as the INI says where it has ``[loggers]``, else as the settings say; reopen at USR1."""
+    from pastebox.observe.logs import configure, reopen  # noqa: PLC0415  # while the master works
+
+    configure(job.log_format, job.log_level)
+    if job.log_format == "ini" and job.has_loggers:
+        from pastebox.config.read import read  # noqa: PLC0415  # only where it has [loggers]
+
+        parser = read(job.source, os.environ).parser
+        configure("ini", job.log_level, loggers=parser, variables=job.source.variables)
+    signal.signal(signal.SIGUSR1, lambda *_: reopen())
+
+
+def _take_cpu(slot: int) -> None:
+    """Keep this process on one CPU of those it may use, chosen by its slot."""
+    if hasattr(os, "sched_setaffinity"):
+        allowed = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {allowed[slot % len(allowed)]})
