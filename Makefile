@@ -4,6 +4,7 @@
 PYTHON ?= python3
 PORT ?= 8080
 IMAGE ?= pastebox
+SECRETS_DIR ?= var/secrets
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -13,12 +14,13 @@ PROJECTS := pyproject.toml $(wildcard examples/wiki/pyproject.toml)
 export CA_BUNDLE ?= $(firstword $(wildcard $(PIP_CERT) $(SSL_CERT_FILE) $(REQUESTS_CA_BUNDLE)) /dev/null)
 export PIP_CONF ?= $(firstword $(shell grep -ls '^ *index-url' $(PIP_CONFIG_FILE) \
 	$(HOME)/.config/pip/pip.conf $(HOME)/.pip/pip.conf /etc/pip.conf) /dev/null)
+BUILD_SECRETS = --secret id=ca_bundle,src=$(CA_BUNDLE) --secret id=pip_conf,src=$(PIP_CONF)
 EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 BUILD_ARGS = --build-arg SOURCE_DATE_EPOCH=$(EPOCH) \
 	--build-arg VERSION=$(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' pastebox/__init__.py) \
 	--build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown) \
 	--build-arg CREATED=$(shell date --utc --date=@$(EPOCH) +%Y-%m-%dT%H:%M:%SZ) \
-	--secret id=ca_bundle,src=$(CA_BUNDLE) --secret id=pip_conf,src=$(PIP_CONF) $(BUILD_FLAGS)
+	$(BUILD_SECRETS) $(BUILD_FLAGS)
 
 SCRIPTS = $(wildcard entrypoint/*.sh .ci/run tests/image/*/*.sh)
 DOCKERFILES = $(shell git ls-files --cached --others --exclude-standard '*Dockerfile')
@@ -28,7 +30,7 @@ need = command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: $(2)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-unit test-process test-image lint format bench soak image docs \
+.PHONY: build-secrets help run test test-unit test-process test-image lint format bench soak image docs \
 	compose-secrets up down clean
 
 help: ## List the targets
@@ -78,12 +80,15 @@ image: ## Build the image (IMAGE=name:tag; needs docker)
 	@$(call need,docker,install the Docker engine with buildx)
 	docker buildx build --load --tag "$(IMAGE)" $(BUILD_ARGS) .
 
+build-secrets:
+	@echo '$(BUILD_SECRETS)'
+
 compose-secrets: ## Make the secrets that compose.yaml mounts, once, in var/secrets
-	@mkdir -p var/secrets && chmod 700 var/secrets
+	@mkdir -p "$(SECRETS_DIR)" && chmod 700 "$(SECRETS_DIR)"
 	@for name in session_secret db_password; do \
-	  [ -s "var/secrets/$$name" ] || { \
-	    $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(32), end="")' >"var/secrets/$$name" && \
-	    chmod 444 "var/secrets/$$name"; }; \
+	  [ -s "$(SECRETS_DIR)/$$name" ] || { \
+	    $(PYTHON) -c 'import secrets; print(secrets.token_urlsafe(32), end="")' >"$(SECRETS_DIR)/$$name" && \
+	    chmod 444 "$(SECRETS_DIR)/$$name"; }; \
 	done
 
 up: image compose-secrets ## Start the wiki with PostgreSQL in containers (needs docker)
