@@ -29,7 +29,6 @@ def set_up_now(start: Start, spec: ConfigSpec, command: Command) -> None:
         return
     around = Around(
         run_hooks=lambda _phase: None,
-        wait_for_services=lambda: None,
         command=command,
         runner=_run_here,
     )

@@ -1,7 +1,5 @@
 """Carry the plan out: under the lock, with the journal before and after."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import time
@@ -17,13 +15,14 @@ from pastebox.boot.lock import Held, lock_for
 from pastebox.boot.model import Plan, Step, plan
 from pastebox.boot.refusal import refuse
 from pastebox.boot.start import Start
-from pastebox.boot.step import run_step
+from pastebox.boot.step import interruption, run_step
 from pastebox.config.model import ConfigSpec
 from pastebox.config.read import read_leniently
 from pastebox.config.variables import MASK
 from pastebox.errors import AppError, PasteboxError, TemporaryError
 from pastebox.process.atomic import make_directory
 from pastebox.process.deadline import Deadline
+from pastebox.process.signals import STOPPING, SignalQueue
 
 Phase = Callable[[str], None]
 Runner = Callable[[str, Callable[[], None]], None]
@@ -34,13 +33,11 @@ class Around(NamedTuple):
 
     Attributes:
         run_hooks: runs the hooks of a phase.
-        wait_for_services: waits for what the setup needs.
         command: the command object of setup-app; ``None``: one that nobody answers.
         runner: runs a step; ``None``: in a child of its own.
     """
 
     run_hooks: Phase
-    wait_for_services: Callable[[], None]
     command: Command | None = None
     runner: Runner | None = None
 
@@ -59,15 +56,36 @@ def carry_out(start: Start, around: Around) -> Plan:
     )
     try:
         start.faults.reach("after-lock")
+        if start.spec() is not None:
+            # Another start may have made it meanwhile; its hooks belong to reading it.
+            around.run_hooks("post-config")
         situation = gather(start, lock_proves_death=held.proves_death)
         decided = plan(situation.facts, start.policy)
         refuse(decided)
         if decided.steps:
-            _Work(start, held, situation, decided, around).run()
+            work = _Work(start, held, situation, decided, around)
+            # A person's own process is stopped as Python does it.
+            work.run() if around.runner is not None else _undisturbed(work)
         start.faults.reach("before-unlock")
         return decided
     finally:
         held.release()
+
+
+def _undisturbed(work: _Work) -> None:
+    """Run the steps so that TERM and INT are acted on between writes, not in one.
+
+    Raises:
+        TemporaryError: such a signal came; what was finished is in the journal.
+    """
+    with SignalQueue(STOPPING) as signals:
+
+        def look_for_a_stop() -> None:
+            for number in signals.take():
+                raise interruption("first boot", number)
+
+        work.run(look_for_a_stop)
+        look_for_a_stop()
 
 
 def make_state_directory(path: str) -> None:
@@ -107,13 +125,15 @@ class _Work:
         self._around = around
         self._journal = _opening(situation, held, decided.steps[0])
 
-    def run(self) -> None:
+    def run(self, look_for_a_stop: Callable[[], None] = lambda: None) -> None:
+        """Take the steps; ``look_for_a_stop`` may raise before each of them."""
         faults = self._start.faults
         faults.reach("before-journal-running")
         self._write()
         faults.reach("after-journal-running")
         try:
             for step in self._steps:
+                look_for_a_stop()
                 self._take(step)
                 getattr(self, f"_{step.replace('-', '_')}")()
             faults.reach("before-journal-done")
@@ -147,7 +167,6 @@ class _Work:
         start, spec = self._start, self._spec
         if spec is None:  # the plan has make-config before
             raise AppError("there is no INI to set up")
-        self._around.wait_for_services()
         self._around.run_hooks("pre-setup")
         self._note(fingerprint_of(start, spec))
         start.report("setup-app", f"setting up {spec.uri}")

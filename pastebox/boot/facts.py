@@ -1,7 +1,5 @@
 """Look at what is there: the INI, the journal, the application's version. Nothing is changed."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, NamedTuple
 
 from pastebox.boot import journal as journals
@@ -64,7 +62,10 @@ def gather(start: Start, *, lock_proves_death: bool = False) -> Situation:
         return Situation(facts, spec, fingerprint, None)
     facts = facts._replace(
         journal=journal.state,
-        holder_alive=not lock_proves_death and is_alive(journal.holder),
+        holder_alive=journal.state == "running"
+        and not lock_proves_death
+        and is_alive(journal.holder),
+        is_locked_out=start.settings.lock != "none",
         fingerprint=compare(journal, fingerprint),
         remark=journal.remark,
     )

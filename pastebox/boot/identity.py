@@ -4,8 +4,6 @@ A pid alone is used again; with the start time of ``/proc/<pid>/stat`` (field 22
 the boot id of the kernel it is not.
 """
 
-from __future__ import annotations
-
 import os
 from typing import NamedTuple
 

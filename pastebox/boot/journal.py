@@ -5,8 +5,6 @@ form that is always written alike. A start on a volume that is set up compares t
 bytes and reads no JSON.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """make-config: an INI from the template of an installed application."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple

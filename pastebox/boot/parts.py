@@ -1,7 +1,5 @@
 """The applications that an INI names, read from its text: nothing is imported, nothing walked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from importlib import metadata
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Where first boot keeps its state: the journal, the lock and a generated INI."""
 
-from __future__ import annotations
-
 import os
 import re
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """First boot, from the facts to a configured and set up application."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Mapping
@@ -129,7 +127,6 @@ class Boot:
         refuse(decided)
         if decided.steps == ("wait",):
             decided = self._wait_for_another_start()
-            self._run_hooks("post-config")
         elif decided.steps:
             decided = self._carry_out()
         start.report("boot", _summary(decided))
@@ -145,7 +142,9 @@ class Boot:
     def _carry_out(self) -> Plan:
         from pastebox.boot.execute import Around, carry_out  # noqa: PLC0415  # a first start only
 
-        return carry_out(self._start, Around(self._run_hooks, self._wait_for_services))
+        # Not under the lock: who waits for a database keeps nobody else from looking.
+        self._wait_for_services()
+        return carry_out(self._start, Around(self._run_hooks))
 
     def _run_hooks(self, phase: str) -> None:
         """Run a phase of hooks, once per start."""
@@ -181,6 +180,8 @@ class Boot:
         deadline = Deadline.after(start.settings.lock_timeout)
         next_word = Deadline.after(0)
         while True:
+            if start.spec() is not None:
+                self._run_hooks("post-config")
             facts = gather(start).facts
             decided = plan(facts, start.policy)
             refuse(decided)

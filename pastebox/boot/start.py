@@ -1,7 +1,5 @@
 """The inputs of one start, and what follows from them without looking at anything."""
 
-from __future__ import annotations
-
 import os
 import shlex
 from collections.abc import Callable, Mapping

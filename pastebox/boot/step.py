@@ -122,6 +122,14 @@ def _received(read_end: int) -> PasteboxError | None:
     return kind(message, **fields)
 
 
+def interruption(what: str, number: int) -> TemporaryError:
+    """Return the error of being told to stop by signal ``number``."""
+    return TemporaryError(
+        f"{what} was interrupted by {signal.Signals(number).name}",
+        hint="the next start repeats it (PASTEBOX_SETUP_ON_PARTIAL=retry)",
+    )
+
+
 def raise_for_interruption(result: ChildResult) -> None:
     """Raise where this process was told to stop while the child ran.
 
@@ -129,11 +137,7 @@ def raise_for_interruption(result: ChildResult) -> None:
         TemporaryError: naming the signal.
     """
     if result.interrupted_by is not None:
-        name = signal.Signals(result.interrupted_by).name
-        raise TemporaryError(
-            f"{result.name} was interrupted by {name}",
-            hint="the next start repeats it (PASTEBOX_SETUP_ON_PARTIAL=retry)",
-        )
+        raise interruption(result.name, result.interrupted_by)
 
 
 def _raise_for(result: ChildResult, error: PasteboxError | None, limit_s: float) -> None:

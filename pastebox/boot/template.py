@@ -1,7 +1,5 @@
 """An application's INI template: where it is found, and how it is filled in."""
 
-from __future__ import annotations
-
 import os
 import string
 from collections.abc import Mapping

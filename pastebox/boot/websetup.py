@@ -1,7 +1,5 @@
 """Call the websetup functions of an application, in both signatures that exist."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """A forked child: clean signals, a group of its own, a deadline, and how it ended."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import select
@@ -77,7 +75,12 @@ def run_child(
     """
     with SignalQueue((signal.SIGCHLD, *STOPPING)) as signals:
         pid = start_child(target, close=(signals.fileno(),))
-        return _Watch(name, pid, signals, deadline, on_progress).wait()
+        result = _Watch(name, pid, signals, deadline, on_progress).wait()
+        for number in signals.take():
+            # It came when the child had ended already; it must not be lost with the queue.
+            if number in STOPPING and result.interrupted_by is None:
+                result = result._replace(interrupted_by=number)
+        return result
 
 
 class _Watch:

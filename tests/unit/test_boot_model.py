@@ -17,6 +17,7 @@ JOURNALS = {
     "none": {"journal": "none"},
     "running, holder dead": {"journal": "running", "holder_alive": False},
     "running, holder alive": {"journal": "running", "holder_alive": True},
+    "the same, lock": {"journal": "running", "holder_alive": True, "is_locked_out": True},
     "failed": {"journal": "failed"},
     "done": {"journal": "done"},
     "newer schema": {"journal": "newer"},
@@ -37,6 +38,7 @@ INI      journal                fingerprint  auto                  always       
 missing  none                   -            MAKE                  MAKE                  REFUSE_78  MAKE                  WAIT
 missing  running, holder dead   -            MAKE|REFUSE_75        MAKE|REFUSE_75        REFUSE_78  MAKE|REFUSE_75        WAIT
 missing  running, holder alive  -            REFUSE_75             REFUSE_75             REFUSE_78  REFUSE_75             WAIT
+missing  the same, lock         -            MAKE                  MAKE                  REFUSE_78  MAKE                  WAIT
 missing  failed                 -            MAKE|REFUSE_75        MAKE|REFUSE_75        REFUSE_78  MAKE|REFUSE_75        WAIT
 missing  done                   -            MAKE                  MAKE                  REFUSE_78  MAKE                  WAIT
 missing  newer schema           -            REFUSE_78             REFUSE_78             REFUSE_78  REFUSE_78             REFUSE_78
@@ -44,6 +46,7 @@ missing  unreadable             -            REFUSE_78             REFUSE_78    
 present  none                   -            SETUP                 SETUP                 NOTHING    SETUP                 WAIT
 present  running, holder dead   -            SETUP|REFUSE_75       SETUP|REFUSE_75       NOTHING    SETUP|REFUSE_75       WAIT
 present  running, holder alive  -            REFUSE_75             REFUSE_75             NOTHING    REFUSE_75             WAIT
+present  the same, lock         -            SETUP                 SETUP                 NOTHING    SETUP                 WAIT
 present  failed                 -            SETUP|REFUSE_75       SETUP|REFUSE_75       NOTHING    SETUP|REFUSE_75       WAIT
 present  done                   same         NOTHING               SETUP                 NOTHING    NOTHING               NOTHING
 present  done                   differs      SETUP                 SETUP                 NOTHING    SETUP                 WAIT
@@ -85,7 +88,7 @@ def outcome(decided: Plan) -> str:
 
 
 def test_the_table_has_every_combination() -> None:
-    assert len(list(_rows())) == 2 * 7 * 3 * 5 * 2
+    assert len(list(_rows())) == 2 * 8 * 3 * 5 * 2
 
 
 @pytest.mark.parametrize(("has_ini", "journal", "fingerprint", "policy", "expected"), list(_rows()))
@@ -123,6 +126,7 @@ FORCED = [
     pytest.param({"journal": "none"}, SETUP, id="none"),
     pytest.param({"journal": "running"}, SETUP, id="dead holder"),
     pytest.param({"journal": "running", "holder_alive": True}, REFUSE_75, id="living holder"),
+    pytest.param(JOURNALS["the same, lock"], SETUP, id="living holder, lock"),
     pytest.param({"journal": "failed"}, SETUP, id="failed"),
     pytest.param({"journal": "done", "fingerprint": "same"}, SETUP, id="done"),
     pytest.param({"journal": "done", "fingerprint": "downgrade"}, SETUP, id="downgrade"),
