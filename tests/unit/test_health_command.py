@@ -1,8 +1,10 @@
 """``pastebox health``: what it asks, how it refuses, and that it stays cheap."""
 
 import io
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -52,6 +54,35 @@ def test_nothing_listening_is_dead():
     assert (status, text) == (1, "dead: 127.0.0.1:1: connection refused\n")
     status, text = run("unix:/nowhere/sock")
     assert (status, text) == (1, "dead: unix:/nowhere/sock: no such file or directory\n")
+
+
+def answer_once(status):
+    """Return the port of a server that answers one request."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        with listener, listener.accept()[0] as sock:
+            sock.recv(65536)
+            sock.sendall(f"HTTP/1.0 {status} X\r\n\r\n<p>x".encode())
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        pytest.param("", 404, 0, id="nobody-said-what-to-ask"),
+        pytest.param("", 401, 0, id="nobody-said-who-asks"),
+        pytest.param("", 500, 1, id="a-server-error-is-one"),
+        pytest.param("/", 404, 1, id="asked-for-and-not-there"),
+        pytest.param("/x", 302, 0, id="elsewhere"),
+    ],
+)
+def test_what_counts_as_healthy_when_the_application_is_asked(path, status, code):
+    found, text = run(f"http://127.0.0.1:{answer_once(status)}{path}")
+    assert found == code
+    assert text == ("ok\n" if not code else f"status {status} X\n")
 
 
 def test_the_variables_and_defaults_are_the_tables():

@@ -1,6 +1,7 @@
 """The shared counters: what workers count, the master reads, and nothing is lost with a worker."""
 
 import os
+import sys
 import threading
 
 import pytest
@@ -78,11 +79,14 @@ def test_threads_of_one_worker_do_not_lose_counts():
             slot.started()
             slot.finished(200, 1, 0.0)
 
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    sys.setswitchinterval(interval)
     total = counters.total()
     assert (total.requests, total.in_flight, total.sent) == (20000, 0, 20000)
 

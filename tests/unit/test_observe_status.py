@@ -93,6 +93,15 @@ def test_the_old_generations_end_after_a_reload_is_no_restart(status):
     assert status.ready
 
 
+def test_a_worker_that_ends_in_a_drain_is_no_restart(status):
+    serve(status)
+    status.drain_started()
+    status.worker_ended(0, 100, "exit 0")
+    snapshot = status.snapshot()
+    assert snapshot.worker_restarts == 0
+    assert snapshot.troubles == ()
+
+
 def test_without_a_living_worker_it_is_not_ready(status):
     serve(status)
     status.worker_ended(0, 100, "killed by signal 9")
