@@ -92,24 +92,26 @@ class Container:
         """Return the first line of its log that holds ``text``, once it is there."""
         return self._follow(["docker", "logs", "--follow", self.name], text, timeout)
 
-    def wait_for_health(self, status: str, timeout: float = 60) -> str:
+    def wait_for_health(self, status: str, timeout: float = 30) -> str:
         """Wait until docker itself says that it is healthy, or not."""
-        events = ["docker", "events", "--since", self.inspect("{{.Created}}")]
-        events += ["--filter", f"container={self.name}", "--filter", "event=health_status"]
-        return self._follow(events, f"health_status: {status}", timeout)
+        events = ["docker", "events", "--since", self.inspect("{{.State.StartedAt}}")]
+        events += ["--filter", f"container={self.name}"]
+        events += ["--filter", "event=health_status", "--filter", "event=die"]
+        return self._follow(events, f"health_status: {status} ", timeout, end=" die ")
 
-    def _follow(self, command: Sequence[str], text: str, timeout: float) -> str:
+    def _follow(self, command: Sequence[str], text: str, timeout: float, end: str = "\0") -> str:
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         ) as process:
             timer = threading.Timer(timeout, process.kill)
             timer.start()
             try:
-                found = next((line for line in process.stdout or () if text in line), None)
+                lines = (line for line in process.stdout or () if text in line or end in line)
+                found = next(lines, "")
             finally:
                 timer.cancel()
                 process.kill()
-        if found is None:
+        if text not in found:
             pytest.fail(f'"{text}" did not come within {timeout} s from {self.name}\n{self.logs()}')
         return found
 
@@ -147,11 +149,13 @@ def image() -> str:
     return ready or build_image("pastebox:test")
 
 
-def build_image(tag: str, flags: str = "") -> str:
+def build_image(tag: str, flags: str = "", tree: Path = ROOT, **more: str) -> str:
     """Build the image by the command that people use."""
+    words = ["make", "--no-print-directory", "image", f"IMAGE={tag}"]
+    words += [f"BUILD_FLAGS=--quiet {flags}", *(f"{name}={text}" for name, text in more.items())]
     answer = subprocess.run(
-        ["make", "--no-print-directory", "image", f"IMAGE={tag}", f"BUILD_FLAGS=--quiet {flags}"],
-        cwd=ROOT,
+        words,
+        cwd=tree,
         capture_output=True,
         text=True,
         timeout=600,
@@ -163,7 +167,7 @@ def build_image(tag: str, flags: str = "") -> str:
 
 @pytest.fixture(scope="session")
 def make_image() -> Callable[..., str]:
-    """Build the image of the working tree under a name, with more flags."""
+    """Build the image under a name: with more flags, of another tree, with other variables."""
     return build_image
 
 
