@@ -72,7 +72,7 @@ def carry_out(start: Start, around: Around) -> Plan:
         held.release()
 
 
-def _undisturbed(work: _Work) -> None:
+def _undisturbed(work: "_Work") -> None:
     """Run the steps so that TERM and INT are acted on between writes, not in one.
 
     Raises:
@@ -232,15 +232,14 @@ def _opening(situation: Situation, held: Held, step: Step) -> Journal:
 
 def generate(start: Start) -> None:
     """Write the generated INI; in a child, which imports the application's installer."""
-    from pastebox.boot.distribution import choose_application  # noqa: PLC0415  # likewise
-    from pastebox.boot.make_config import find_application, write_config  # noqa: PLC0415  # likewise
+    from pastebox.boot.make_config import application_for, write_config  # noqa: PLC0415  # likewise
 
     os.environ.update(start.environ)
     command = Command("make-config", speak=lambda text: start.report("make-config", text))
     # There was no INI: what lies there is a torn attempt of an installer's own.
     command.overwrite = True
     command.before_write = lambda _path: start.faults.reach("in-make-config", with_parent=True)
-    application = find_application(choose_application(start.settings.app))
+    application = application_for(start.settings)
     write_config(application, start.paths.generated_ini, start.variables, command)
 
 

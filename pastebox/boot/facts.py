@@ -106,18 +106,18 @@ def _config(start: Start, spec: ConfigSpec | None) -> Config | None:
     return read(start.source(spec), start.environ)
 
 
-def _parts(config: Config) -> list[NamedPart]:
+def _parts(config: Config) -> "list[NamedPart]":
     from pastebox.boot.parts import named_parts  # noqa: PLC0415  # setup=never needs none
 
     return named_parts(config)
 
 
-def _fingerprint(config: Config, parts: list[NamedPart]) -> Fingerprint:
+def _fingerprint(config: Config, parts: "list[NamedPart]") -> Fingerprint:
     digest = config.digest(config.source.spec.name)
     return Fingerprint(tuple(sorted({part.label for part in parts})), digest)
 
 
-def _has_setup(parts: list[NamedPart]) -> bool:
+def _has_setup(parts: "list[NamedPart]") -> bool:
     from pastebox.boot.parts import has_setup  # noqa: PLC0415  # a first start only
 
     return any(has_setup(part) for part in parts)
@@ -131,11 +131,12 @@ def _base(start: Start, spec: ConfigSpec | None) -> Facts:
     )
     if spec is not None:
         return facts
-    from pastebox.boot.distribution import choose_application  # noqa: PLC0415  # no INI only
+    from pastebox.boot.make_config import application_for  # noqa: PLC0415  # no INI only
 
     missing = f"there is no INI (looked at {', '.join(start.located.looked_at)})"
     try:
-        choose_application(start.settings.app)
+        application_for(start.settings)
     except ConfigError as error:
-        return facts._replace(missing=f"{missing}, and none can be made: {error}")
+        missing = f"{missing}, and none can be made: {error}"
+        return facts._replace(missing=missing, advice=error.hint or "")
     return facts._replace(can_make=True, missing=missing)

@@ -5,10 +5,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from pastebox.boot.command import Command
-from pastebox.boot.distribution import InstalledDistribution, find_distribution
+from pastebox.boot.distribution import (
+    InstalledDistribution,
+    choose_application,
+    find_distribution,
+)
 from pastebox.boot.installer import Installer
 from pastebox.boot.installers import installer_for
 from pastebox.errors import ConfigError
+from pastebox.settings import Settings
 
 GROUP = "paste.app_factory"
 
@@ -38,6 +43,15 @@ def find_application(requirement: str, name: str | None = None) -> Application:
             hint=f"it has: {', '.join(others) or 'none'}",
         )
     return Application(distribution, chosen, wanted)
+
+
+def application_for(settings: Settings) -> Application:
+    """Return the application that the settings name, or the only one that is installed.
+
+    Raises:
+        ConfigError: there is none of that name, or none, or several; they are listed.
+    """
+    return find_application(choose_application(settings.app))
 
 
 def variables_for(

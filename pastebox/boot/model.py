@@ -24,6 +24,7 @@ class Facts(NamedTuple):
         fingerprint: the journal's application version and configuration against today's.
         has_setup: the application may have something to set up (an installer or a websetup).
         missing: why there is no INI, for the message.
+        advice: what would let one be made, for the message.
         journal_path: the journal, for the message.
         remark: what is known of the journal's writer or its failure, for the message.
         repair: the command that repairs a refused state, as a user can run it.
@@ -37,6 +38,7 @@ class Facts(NamedTuple):
     fingerprint: Fingerprint = "unknown"
     has_setup: bool = True
     missing: str = ""
+    advice: str = ""
     journal_path: str = ""
     remark: str = ""
     repair: str = "pastebox setup"
@@ -109,13 +111,10 @@ def _unusable_journal(facts: Facts, policy: Policy) -> Refusal | None:
 
 def _without_ini(facts: Facts, policy: Policy) -> Plan:
     if not facts.can_make:
-        return _refuse(
-            Refusal(
-                ExitCode.CONFIG,
-                facts.missing,
-                "mount one at /etc/pastebox/app.ini, or name it with PASTEBOX_INI",
-            )
-        )
+        hint = "mount one at /etc/pastebox/app.ini, or name it with PASTEBOX_INI"
+        if facts.advice:
+            hint += f"\nto have one made: {facts.advice}"
+        return _refuse(Refusal(ExitCode.CONFIG, facts.missing, hint))
     if policy.setup == "never":
         return _refuse(
             Refusal(
