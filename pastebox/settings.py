@@ -5,8 +5,6 @@ Every row of :class:`Settings` is an option. Its name gives all spellings: ``dra
 in the INI's ``[pastebox]`` section. The parser, the documentation and the tests read this table.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar, cast, overload
@@ -110,14 +108,14 @@ class Option(Generic[T]):
         self.text = text
         self.metavar = metavar
 
-    def __set_name__(self, owner: type[Settings], name: str) -> None:
+    def __set_name__(self, owner: "type[Settings]", name: str) -> None:
         self.name = name
 
     @overload
-    def __get__(self, instance: None, owner: type[Settings]) -> Option[T]: ...
+    def __get__(self, instance: None, owner: "type[Settings]") -> "Option[T]": ...
     @overload
-    def __get__(self, instance: Settings, owner: type[Settings]) -> T: ...
-    def __get__(self, instance: Settings | None, owner: type[Settings]) -> Option[T] | T:
+    def __get__(self, instance: "Settings", owner: "type[Settings]") -> T: ...
+    def __get__(self, instance: "Settings | None", owner: "type[Settings]") -> "Option[T] | T":
         if instance is None:
             return self
         return instance.value(self)

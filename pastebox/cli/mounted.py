@@ -1,7 +1,5 @@
 """From the words of a verb that only looks to the INI that it looks at."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Mapping

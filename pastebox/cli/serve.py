@@ -35,6 +35,7 @@ def main(argv: Sequence[str]) -> int:
                 raise
             from pastebox.master.master import Master  # noqa: PLC0415  # likewise
 
+            gc.freeze()  # nothing that was imported is garbage
             gc.enable()
             return Master(request, signals, start, early).run()
         except PasteboxError as error:

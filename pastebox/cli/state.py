@@ -1,7 +1,5 @@
 """What the verbs of first boot have in common: words, settings with the INI's own, and lines."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """From the many spellings of ``[server:main] use`` to the runner that serves it."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

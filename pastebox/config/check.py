@@ -1,7 +1,5 @@
 """Look for what is allowed and probably not meant: options that have no effect, files not there."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Open an INI as the loader and the rest of pastebox see it: with all that is laid over it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,25 +1,44 @@
 """Import what an entry point names, and tell "it is not there" from "it failed inside"."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
-from importlib import import_module, metadata
-from typing import Any, NamedTuple
+from configparser import Error as ConfigParserError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pastebox.config.aliases import GONE, normalised
+from pastebox.config.installed import glance
 from pastebox.errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib import metadata
 
 _VALUE = re.compile(r"(?P<module>[\w.]+)\s*(?::\s*(?P<attribute>[\w.]+))?\s*(?:\[.*\])?")
 
 
 class Found(NamedTuple):
-    """An entry point of an installed distribution, imported."""
+    """An entry point of an installed distribution, imported.
+
+    ``distribution`` is an ``importlib.metadata.Distribution``, or stands in for one.
+    """
 
     obj: Any
     protocol: str
     name: str
-    distribution: metadata.Distribution
+    distribution: Any
+
+
+class DeferredDistribution:
+    """Stands in for a distribution until something is asked of it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        """Ask the real one."""
+        from importlib import metadata  # noqa: PLC0415  # 14 ms that few starts need
+
+        return getattr(metadata.distribution(self._name), name)
 
 
 def load_egg(spec: str, name: str, protocols: Sequence[Sequence[str]]) -> Found:
@@ -30,6 +49,10 @@ def load_egg(spec: str, name: str, protocols: Sequence[Sequence[str]]) -> Found:
             not there.
         BaseException: whatever importing it raises.
     """
+    quick = _glance(spec, name, protocols)
+    if quick is not None:
+        protocol, value = quick
+        return Found(load_object(value), protocol, name, DeferredDistribution(normalised(spec)))
     distribution = find_distribution(spec, [p for family in protocols for p in family])
     entries = list(distribution.entry_points)
     found = []
@@ -51,7 +74,22 @@ def load_egg(spec: str, name: str, protocols: Sequence[Sequence[str]]) -> Found:
     return Found(load_object(entry.value), protocol, name, distribution)
 
 
-def find_distribution(spec: str, groups: Sequence[str]) -> metadata.Distribution:
+def _glance(spec: str, name: str, protocols: Sequence[Sequence[str]]) -> tuple[str, str] | None:
+    """Return protocol and value of an entry point that a glance finds, and finds once."""
+    installed = glance(normalised(spec))
+    try:
+        groups = installed.entry_points() if installed is not None else {}
+    except (OSError, ValueError, ConfigParserError):
+        return None
+    found = [
+        [(protocol, groups[protocol][name]) for protocol in family if name in groups.get(protocol, ())]
+        for family in protocols
+    ]
+    hits = [family[0] for family in found if family]
+    return hits[0] if len(hits) == 1 else None
+
+
+def find_distribution(spec: str, groups: Sequence[str]) -> "metadata.Distribution":
     """Return an installed distribution; a version or extras behind its name count for nothing.
 
     Raises:
@@ -64,6 +102,8 @@ def find_distribution(spec: str, groups: Sequence[str]) -> metadata.Distribution
             expected="a distribution with the application",
             hint=GONE[name],
         )
+    from importlib import metadata  # noqa: PLC0415  # 14 ms that few starts need
+
     try:
         return metadata.distribution(name)
     except (metadata.PackageNotFoundError, ValueError) as error:
@@ -112,14 +152,16 @@ def load_object(value: str) -> Any:
     return found
 
 
-def distribution_of(module: str) -> metadata.Distribution | None:
+def distribution_of(module: str) -> "metadata.Distribution | None":
     """Return the distribution that a top-level package came from, or ``None``."""
+    from importlib import metadata  # noqa: PLC0415  # as above
+
     names = metadata.packages_distributions().get(module.partition(".")[0], [])
     return metadata.distribution(names[0]) if names else None
 
 
 def _no_entry_point(
-    spec: str, name: str, protocols: Sequence[str], entries: Sequence[metadata.EntryPoint]
+    spec: str, name: str, protocols: Sequence[str], entries: "Sequence[metadata.EntryPoint]"
 ) -> ConfigError:
     there = sorted({entry.name for entry in entries if entry.group in protocols})
     hint = f"{spec} has " + ", ".join(there) if there else None
@@ -134,6 +176,8 @@ def _no_entry_point(
 
 
 def _providers(groups: Sequence[str]) -> set[str]:
+    from importlib import metadata  # noqa: PLC0415  # as above
+
     found = set()
     for distribution in metadata.distributions():
         if any(entry.group in groups for entry in distribution.entry_points):

@@ -13,7 +13,10 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
-from paste.deploy import loadwsgi
+from pastebox.config.deferred import deferred
+
+with deferred("importlib.metadata", "inspect"):
+    from paste.deploy import loadwsgi
 
 from pastebox.config.document import Documents
 from pastebox.config.entrypoints import load_egg, load_object
@@ -97,7 +100,7 @@ class IniLoader(loadwsgi.ConfigLoader):  # type: ignore[misc]  # PasteDeploy has
             ConfigError: it is not there, is wrong, or refers to itself.
         """
         if is_uri(name):
-            return self._absolute(object_type, str(name), global_conf)
+            return _by_uri(object_type, str(name), global_conf, os.path.dirname(self.filename))
         section = self.find_config_section(object_type, name)
         token = self._enter(section, section, object_type)
         try:
@@ -119,21 +122,6 @@ class IniLoader(loadwsgi.ConfigLoader):  # type: ignore[misc]  # PasteDeploy has
                 file=self.filename,
             )
         return _chain.set((*chain, here))
-
-    def _absolute(self, object_type: Any, uri: str, global_conf: GlobalConf) -> Context:
-        scheme, _, rest = uri.partition(":")
-        if scheme.lower() not in loadwsgi._loaders:  # noqa: SLF001  # an application may add its own
-            raise ConfigError(
-                found=f'the scheme "{scheme}:" in "{uri}"',
-                expected="config:, egg:, call: or the name of a section",
-                hint=f"for the section [{uri}] write {rest}" if rest else None,
-            )
-        return loadwsgi.loadcontext(
-            object_type,
-            uri,
-            relative_to=os.path.dirname(self.filename),
-            global_conf=global_conf,
-        )
 
     def _section_context(self, object_type: Any, section: str, global_conf: GlobalConf) -> Context:
         conf = section_conf(self.parser, section, global_conf)
@@ -262,7 +250,7 @@ class EggLoader(loadwsgi.EggLoader):  # type: ignore[misc]  # PasteDeploy has no
     ) -> Context:
         """Import the entry point."""
         if is_uri(name):
-            return loadwsgi.loadcontext(object_type, name, global_conf=global_conf)
+            return _by_uri(object_type, str(name), global_conf, None)
         found = load_egg(self.spec, name or "main", object_type.egg_protocols)
         return loadwsgi.LoaderContext(
             found.obj,
@@ -295,6 +283,19 @@ class CallLoader(loadwsgi.FuncLoader):  # type: ignore[misc]  # PasteDeploy has 
         context = loadwsgi.LoaderContext(obj, object_type, None, dict(global_conf or {}), {}, self)
         context.pastebox_object = self.spec
         return context
+
+
+def _by_uri(
+    object_type: Any, uri: str, global_conf: GlobalConf, relative_to: str | None
+) -> Context:
+    scheme, _, rest = uri.partition(":")
+    if scheme.lower() not in loadwsgi._loaders:  # noqa: SLF001  # an application may add its own
+        raise ConfigError(
+            found=f'the scheme "{scheme}:" in "{uri}"',
+            expected="config:, egg:, call: or the name of a section",
+            hint=f"for the section [{uri}] write {rest}" if rest else None,
+        )
+    return loadwsgi.loadcontext(object_type, uri, relative_to=relative_to, global_conf=global_conf)
 
 
 class _Pointing:

@@ -1,7 +1,5 @@
 """Find the INI: the argument, ``PASTEBOX_INI``, or the only one in the mounted directory."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 All of them are plain values: picklable, comparable, without a reference to a parser.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 

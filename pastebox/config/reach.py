@@ -1,7 +1,5 @@
 """Which sections the chosen application, server and logging can touch: too many, never too few."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple

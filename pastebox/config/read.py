@@ -1,7 +1,5 @@
 """One INI with everything that is laid over it, read without importing the application."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

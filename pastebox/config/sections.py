@@ -1,7 +1,5 @@
 """Which section a name means, and what a section says: PasteDeploy's rules on plain text."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Resolve ``[server:NAME]`` to a ServerSpec; no entry point is imported for it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import NamedTuple

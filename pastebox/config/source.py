@@ -1,7 +1,5 @@
 """Cook the recipe: load the application in the process that serves it, or list its parts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 

@@ -1,7 +1,5 @@
 """Ask the application on the master's loop, for ``/readyz``: one request at a time, shared."""
 
-from __future__ import annotations
-
 import errno
 import logging
 import os

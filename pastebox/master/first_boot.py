@@ -1,7 +1,5 @@
 """First boot as the master runs it: in one child, so that the health port answers meanwhile."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -65,14 +63,14 @@ def start_boot(
     return BootChild(pid, readable)
 
 
-def read_outcome(child: BootChild) -> BootOutcome | None:
+def read_outcome(child: BootChild) -> "BootOutcome | None":
     """Return what a child that has ended left in the pipe; ``None`` when it left nothing."""
     with os.fdopen(child.outcome, "rb") as pipe:
         data = pipe.read()
     return _decode(data) if data else None
 
 
-def _encode(outcome: BootOutcome) -> bytes:
+def _encode(outcome: "BootOutcome") -> bytes:
     import json  # noqa: PLC0415  # only a boot that had something to do comes here
 
     fields = outcome._asdict()
@@ -80,7 +78,7 @@ def _encode(outcome: BootOutcome) -> bytes:
     return json.dumps(fields).encode()
 
 
-def _decode(data: bytes) -> BootOutcome:
+def _decode(data: bytes) -> "BootOutcome":
     import json  # noqa: PLC0415  # as above
 
     from pastebox.boot.run import BootOutcome  # noqa: PLC0415  # as above

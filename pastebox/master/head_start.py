@@ -6,8 +6,6 @@ Nothing is decided here that the master would decide otherwise; where there is m
 to serve, the head start is given up and the master does everything.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """From a request to everything that serving needs, without importing the application."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What the command line asked the master to serve."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, MutableMapping
 from typing import NamedTuple
 

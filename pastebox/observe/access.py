@@ -1,7 +1,5 @@
 """Render one request as one line of the access log, whatever the client sent."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

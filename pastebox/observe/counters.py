@@ -3,13 +3,11 @@
 Each worker process writes a slot of its own; the master reads all of them without asking.
 """
 
-from __future__ import annotations
-
 import mmap
 import os
 import threading
 from bisect import bisect_left
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from pastebox.process.shared import unnamed_file
 
@@ -93,7 +91,7 @@ class Counters:
         self._taken: set[int] = set()
 
     @classmethod
-    def opened(cls, descriptor: int) -> Counters:
+    def opened(cls, descriptor: int) -> Self:
         """Return the counters behind a descriptor that another process made."""
         return cls(os.fstat(descriptor).st_size // _STRIDE, descriptor=descriptor)
 

@@ -1,7 +1,5 @@
 """The pages of the health port: a path and a snapshot in, an answer out."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from pastebox.observe.moment import iso

@@ -1,7 +1,5 @@
 """Read the head of an HTTP/1.x request, and write an answer: bytes in, bytes out."""
 
-from __future__ import annotations
-
 import re
 from typing import NamedTuple
 

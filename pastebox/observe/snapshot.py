@@ -1,7 +1,5 @@
 """The status as plain values: what the pages are made from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import NamedTuple
 

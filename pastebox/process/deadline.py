@@ -1,11 +1,9 @@
 """One monotonic deadline, handed down; nobody sleeps a fixed time."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 
 class Deadline(NamedTuple):
@@ -15,12 +13,12 @@ class Deadline(NamedTuple):
     clock: Callable[[], float] = time.monotonic
 
     @classmethod
-    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Deadline:
+    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Self:
         """Make the deadline that is ``seconds`` from now; infinity is allowed."""
         return cls(clock() + seconds, clock)
 
     @classmethod
-    def never(cls) -> Deadline:
+    def never(cls) -> Self:
         """Make the deadline that does not come."""
         return cls(math.inf)
 
@@ -34,6 +32,6 @@ class Deadline(NamedTuple):
         """Whether it is over."""
         return self.clock() >= self.at
 
-    def sooner(self, seconds: float) -> Deadline:
+    def sooner(self, seconds: float) -> Self:
         """Return whichever comes first: this one, or ``seconds`` from now."""
-        return Deadline(min(self.at, self.clock() + seconds), self.clock)
+        return self._replace(at=min(self.at, self.clock() + seconds))

@@ -4,8 +4,6 @@ Datagrams of ``NAME=value`` lines on a Unix socket (systemd's sd_notify(3)). gun
 speak it already. The sender is told by the kernel (``SCM_CREDENTIALS``), not by the text.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import socket
@@ -66,7 +64,7 @@ class NotifyReceiver:
 
     def receive(self) -> list[Message]:
         """Return every datagram that has arrived; malformed lines are passed over."""
-        messages = []
+        messages: list[Message] = []
         while True:
             try:
                 data, ancillary, _, _ = self._socket.recvmsg(

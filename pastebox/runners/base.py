@@ -1,7 +1,5 @@
 """The contract between the master and a server: what it can do, and how it is run."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol

@@ -1,7 +1,5 @@
 """What the master gives a worker: its voice, its orders, its counters, its access log."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable
 from typing import NamedTuple

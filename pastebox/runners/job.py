@@ -5,8 +5,6 @@ and the server while the master reads the configuration. The job follows with th
 sockets (``SCM_RIGHTS``) when it is known.
 """
 
-from __future__ import annotations
-
 import pickle
 import socket
 import struct

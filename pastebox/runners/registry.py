@@ -1,7 +1,5 @@
 """Which runners there are, where each lives and what installs it; imported on demand."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import NamedTuple, cast
 

@@ -46,6 +46,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
     task_class = Task
     error_task_class = ErrorTask
     loop: WaitressLoop
+    requests: list[Any]
+    current_outbuf_count: int
 
     def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any) -> None:  # noqa: A002  # waitress's own name
         self.loop = server.loop

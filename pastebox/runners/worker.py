@@ -74,6 +74,7 @@ def _work(orders: socket.socket) -> int:
     )
     module, _, attribute = job.runner.partition(":")
     runner = getattr(import_module(module), attribute)()
+    gc.freeze()  # nothing that was imported is garbage
     gc.enable()
     code: int = runner.serve(job.source, job.spec, sockets, context)
     return code
