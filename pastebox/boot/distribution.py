@@ -28,7 +28,7 @@ class InstalledDistribution:
     @property
     def project_name(self) -> str:
         """The name as its metadata spells it."""
-        return str(self.wrapped.metadata["Name"])
+        return self._header("Name")
 
     @property
     def key(self) -> str:
@@ -38,7 +38,16 @@ class InstalledDistribution:
     @property
     def version(self) -> str:
         """The version."""
-        return self.wrapped.version
+        return self._header("Version")
+
+    def _header(self, name: str) -> str:
+        """Read one field of the metadata, without the e-mail parser, which costs start-up time."""
+        text = self.wrapped.read_text("METADATA") or self.wrapped.read_text("PKG-INFO") or ""
+        for line in text.split("\n\n", 1)[0].splitlines():
+            field, colon, value = line.partition(":")
+            if colon and field.lower() == name.lower():
+                return value.strip()
+        return str(self.wrapped.metadata[name])
 
     @property
     def location(self) -> str:
@@ -109,7 +118,7 @@ def application_names() -> list[str]:
 
 # They offer applications as building blocks; nobody configures one of them by a template.
 FRAMEWORKS = frozenset(
-    {"paste", "pastedeploy", "pastescript", "pastebox", "pyramid", "turbogears2"}
+    {"paste", "pastedeploy", "pastescript", "pastebox", "pyramid", "turbogears2", "webtest"}
 )
 
 

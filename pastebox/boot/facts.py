@@ -41,17 +41,16 @@ def gather(start: Start, *, lock_proves_death: bool = False) -> Situation:
     """
     spec = start.spec()
     content = journals.read_bytes(start.paths.journal)
-    facts = _base(start, spec)
     config = _config(start, spec)
     parts = [] if config is None else _parts(config)
     fingerprint = None if config is None else _fingerprint(config, parts)
+    if content is not None and fingerprint is not None and journals.is_done(content, fingerprint):
+        facts = Facts(has_ini=True, journal="done", fingerprint="same")
+        return Situation(facts, spec, fingerprint, None)
+    facts = _base(start, spec)
     if content is None:
         facts = facts._replace(has_setup=config is None or _has_setup(parts))
         return Situation(facts, spec, fingerprint, None)
-    if fingerprint is not None and journals.is_done(content, fingerprint):
-        return Situation(
-            facts._replace(journal="done", fingerprint="same"), spec, fingerprint, None
-        )
     try:
         journal = journals.parse(content)
     except journals.NewerJournalError as error:

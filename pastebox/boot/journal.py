@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from pastebox import __version__
 from pastebox.boot.identity import Holder
+from pastebox.config.sha256 import hexdigest
 from pastebox.errors import NoPermissionError, PasteboxError
 from pastebox.process.atomic import write_atomically
 
@@ -86,9 +87,7 @@ def new_salt() -> str:
 
 def salted(salt: str, digest: str) -> str:
     """Return what the journal keeps of a configuration's digest: no secret can be tried on it."""
-    from hashlib import sha256  # noqa: PLC0415  # only where there is a journal
-
-    return sha256(f"{salt}:{digest}".encode()).hexdigest()
+    return hexdigest(f"{salt}:{digest}".encode())
 
 
 def read_bytes(path: str) -> bytes | None:

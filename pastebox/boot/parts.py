@@ -5,9 +5,6 @@ from importlib import metadata
 from typing import NamedTuple
 
 from pastebox.boot.distribution import InstalledDistribution
-from pastebox.boot.installers import has_own_installer
-from pastebox.boot.packages import has_module, packages_of
-from pastebox.boot.websetup import WEBSETUP
 from pastebox.config.aliases import normalised, split_egg
 from pastebox.config.reach import app_closure
 from pastebox.config.read import Config
@@ -78,7 +75,11 @@ def _part(kind: str, name: str, entry_point: str) -> NamedPart | None:
 
 
 def has_setup(part: NamedPart) -> bool:
-    """Whether the application may have something to set up; nothing is imported."""
+    """Whether the application may have something to set up; nothing of it is imported."""
+    from pastebox.boot.installers import has_own_installer  # noqa: PLC0415  # a first start only
+    from pastebox.boot.packages import has_module, packages_of  # noqa: PLC0415  # likewise
+    from pastebox.boot.websetup import WEBSETUP  # noqa: PLC0415  # likewise
+
     if part.distribution is None:
         return has_module(part.name, WEBSETUP)
     if has_own_installer(part.distribution, part.name):

@@ -1,7 +1,6 @@
 """The inputs of one start, and what follows from them without looking at anything."""
 
 import os
-import shlex
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -56,6 +55,8 @@ class Start(NamedTuple):
 
     def repair_command(self) -> str:
         """Return ``pastebox setup …`` as it has to be typed to work on the same state."""
+        import shlex  # noqa: PLC0415  # not where all is well
+
         words = ["pastebox", "setup"]
         spec = self.located.spec
         if spec is not None:

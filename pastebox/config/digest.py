@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 from pastebox.config.document import Documents
 from pastebox.config.parser import IniParser
 from pastebox.config.reach import app_closure
+from pastebox.config.sha256 import hexdigest
 from pastebox.config.variables import ENV, REFERENCE
 
 
@@ -28,7 +28,7 @@ def digest(documents: Documents, parser: IniParser, name: str) -> str:
     facts.extend(("word", *pair) for pair in documents.source.variables.items())
     if any("%(here)s" in fact[-1] or "%(__file__)s" in fact[-1] for fact in facts):
         facts.append(("here", parser.filename))
-    return hashlib.sha256(repr(sorted(facts)).encode("utf-8", "surrogateescape")).hexdigest()
+    return hexdigest(repr(sorted(facts)).encode("utf-8", "surrogateescape"))
 
 
 def _settled(parser: IniParser, section: str, option: str) -> str:
