@@ -53,10 +53,7 @@ def _run(argv: Sequence[str]) -> int:
         _front_parser().parse_args(list(argv))
         raise UsageError("no verb is given", hint="pastebox --help")
     module = importlib.import_module(f"pastebox.cli.{verb.replace('-', '_')}")
-    parser = _verb_parser(verb)
-    module.add_arguments(parser)
-    _add_settings(parser)
-    namespace = parser.parse_args(list(argv[1:]))
+    namespace = parser_of(verb).parse_args(list(argv[1:]))
     namespace.arguments = _arguments(namespace)
     settings = resolve(namespace.arguments, os.environ)
     code: int = module.run(namespace, settings, os.environ, sys.stdin, sys.stdout)
@@ -75,6 +72,21 @@ def _front_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pastebox {__version__}")
     parser.add_argument("verb", choices=list(VERBS), metavar="VERB", help=argparse.SUPPRESS)
+    return parser
+
+
+def parser_of(verb: str) -> argparse.ArgumentParser:
+    """Return the parser of a verb, settings included; ``health`` has none, it reads its own."""
+    parser = _verb_parser(verb)
+    if verb == "serve":
+        parser.usage = "pastebox serve [options] [INI[#section]] [name=value ...]"
+        parser.add_argument(
+            "words", nargs="*", metavar="INI, name=value", help="the INI, and variables for it"
+        )
+    else:
+        module = importlib.import_module(f"pastebox.cli.{verb.replace('-', '_')}")
+        module.add_arguments(parser)
+    _add_settings(parser)
     return parser
 
 
@@ -129,11 +141,7 @@ def parse_serve(argv: Sequence[str]) -> Parsed:
     """
     from pastebox.config.locate import parse_words  # noqa: PLC0415  # serve has it already
 
-    parser = _verb_parser("serve")
-    parser.usage = "pastebox serve [options] [INI[#section]] [name=value ...]"
-    parser.add_argument("words", nargs="*", metavar="INI, name=value")
-    _add_settings(parser)
-    namespace = parser.parse_intermixed_args(list(argv))
+    namespace = parser_of("serve").parse_intermixed_args(list(argv))
     words = list(namespace.words)
     argument = words.pop(0) if words and "=" not in words[0] else None
     sets = tuple((section, pair) for section, pair in namespace.sets)
