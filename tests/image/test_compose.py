@@ -98,9 +98,11 @@ def project(secrets_dir: Path, wiki_image: str) -> Iterator[Callable[..., Projec
 def test_the_wiki_keeps_its_pages_in_postgresql(project, postgresql_image, secrets_dir):
     wiki = project("compose.yaml", POSTGRES_IMAGE=postgresql_image)
     assert "<h1" in wiki.get("/")
-    count = "select count(*) from page"
-    psql = ["exec", "--no-TTY", "db", "psql", "--host", "/tmp", "--username", "wiki", "-Atc"]
-    assert int(wiki.do(*psql, count)) > 3
+    query = (
+        "PGPASSWORD=$(cat /run/secrets/db_password) exec psql --host 127.0.0.1 --username wiki"
+        ' -Atc "select count(*) from page"'
+    )
+    assert int(wiki.do("exec", "--no-TTY", "db", "sh", "-c", query)) > 3
     for path in secrets_dir.iterdir():
         assert path.read_text() not in wiki.logs()
     wiki.do("stop", "wiki")

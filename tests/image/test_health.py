@@ -21,12 +21,12 @@ def test_docker_calls_it_healthy_within_seconds(run, toy):
 
 
 def test_docker_calls_it_unhealthy_when_the_application_fails(run, toy):
-    options = ["--env", "PASTEBOX_READY_PATH=/no-such-page", "--health-start-period", "0s"]
+    options = ["--env", "PASTEBOX_READY_PATH=/broken", "--health-start-period", "1ms"]
     options += ["--health-interval", "500ms", "--health-retries", "2"]
     container = run(options=[*toy, *options])
     container.wait_for_health("unhealthy", timeout=30)
     output = container.inspect("{{(index .State.Health.Log 0).Output}}")
-    assert "no-such-page" in output
+    assert "application: status 500" in output
 
 
 @pytest.mark.timeout(900)

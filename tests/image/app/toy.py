@@ -10,6 +10,9 @@ def make_app(global_conf, **local_conf):
     pages = {"/": _hello(local_conf.get("text", "hello")), "/slow": _slow, "/orphan": _orphan}
 
     def app(environ, start_response):
+        if environ["PATH_INFO"] == "/broken":
+            start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
+            return [b"broken on purpose\n"]
         page = pages.get(environ["PATH_INFO"])
         status = "200 OK" if page else "404 Not Found"
         start_response(status, [("Content-Type", "text/plain")])
