@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Mapping, Sequence
 
 from pastebox.errors import PasteboxError
@@ -18,6 +19,8 @@ def main(argv: Sequence[str]) -> int:
     The first worker is forked before anything is read: it imports PasteDeploy and the server on
     one CPU while the master finds, reads and checks the configuration on another.
     """
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a TextIOWrapper
     gc.disable()  # nothing becomes garbage while modules load
     with SignalQueue(SERVING) as signals:
         try:
