@@ -36,6 +36,10 @@ def main(argv: Sequence[str]) -> int:
             except BaseException:
                 early.dismiss()
                 raise
+            if start.settings.mode == "sleep":
+                from pastebox.cli import verbs  # noqa: PLC0415  # argparse and all
+
+                verbs.main(["explain", *argv])
             from pastebox.master.master import Master  # noqa: PLC0415  # likewise
 
             gc.freeze()  # nothing that was imported is garbage

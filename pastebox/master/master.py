@@ -81,6 +81,7 @@ class Master:
             self.loop.run()
         finally:
             self._close()
+        self._run_last_hooks()
         return self.exit_code
 
     # -- start -----------------------------------------------------------------------------
@@ -253,6 +254,19 @@ class Master:
         if self._health is not None:
             self._health.close()
         self._notify.close()
+
+    def _run_last_hooks(self) -> None:
+        """Run ``post-stop``; a hook that fails is the exit status where all else went well."""
+        settings = self._start.settings if self._prepared is None else self._prepared.settings
+        if not os.path.isdir(os.path.join(settings.hooks_dir, "post-stop")):
+            return
+        from pastebox.boot.hooks import run_phase  # noqa: PLC0415  # where there are hooks
+
+        try:
+            run_phase("post-stop", settings, self.request.environ)
+        except PasteboxError as error:
+            log.error("%s", error.render())  # noqa: TRY400  # it says it all
+            self.exit_code = self.exit_code or error.exit_code
 
     # -- events ----------------------------------------------------------------------------
 

@@ -1,0 +1,6 @@
+"""``python -m pastebox``."""
+
+from pastebox.cli.main import entry
+
+if __name__ == "__main__":
+    entry()
