@@ -82,7 +82,11 @@ def _glance(spec: str, name: str, protocols: Sequence[Sequence[str]]) -> tuple[s
     except (OSError, ValueError, ConfigParserError):
         return None
     found = [
-        [(protocol, groups[protocol][name]) for protocol in family if name in groups.get(protocol, ())]
+        [
+            (protocol, groups[protocol][name])
+            for protocol in family
+            if name in groups.get(protocol, ())
+        ]
         for family in protocols
     ]
     hits = [family[0] for family in found if family]

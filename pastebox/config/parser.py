@@ -94,7 +94,7 @@ class IniParser(configparser.ConfigParser):
 
     def put(self, section: str, option: str, value: str, origin: Origin) -> None:
         """Set a literal value; a section that is not there is made."""
-        text = value if self._is_raw(section, option) else escape(value)
+        text = value if self.is_raw(section, option) else escape(value)
         if section == DEFAULT:
             self.set_default(option, value)
         else:
@@ -172,7 +172,8 @@ class IniParser(configparser.ConfigParser):
     def _is_written(self, default: str) -> bool:
         return (DEFAULT, default) in self.written and default not in self._brought
 
-    def _is_raw(self, section: str, option: str) -> bool:
+    def is_raw(self, section: str, option: str) -> bool:
+        """Tell whether logging reads this option without expanding it."""
         return option in _RAW and section.startswith("formatter_")
 
     def _raw_value(self, section: str, option: str) -> Any:

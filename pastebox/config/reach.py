@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from pastebox.config.document import Documents
@@ -18,6 +19,9 @@ from pastebox.errors import PasteboxError
 
 _LOGGING = re.compile(r"(loggers|handlers|formatters)$|(logger|handler|formatter)_")
 _WORDS = re.compile(r"[\s,;=]+")
+_LOADED = frozenset(
+    prefix for family in APP_PREFIXES + FILTER_PREFIXES + SERVER_PREFIXES for prefix in family
+)
 _BEHIND = APP_PREFIXES + FILTER_PREFIXES
 
 
@@ -108,11 +112,13 @@ def _closure(
 def _mentions(here: Reached) -> Iterator[tuple[str | None, str]]:
     """Yield the ``(config: URI or None, section name)`` pairs that a section's values hold."""
     parser, section = here
+    if section != DEFAULT and section.partition(":")[0] not in _LOADED:
+        return
     for option in parser.own_options(section):
-        try:
-            value = parser.get(section, option)
-        except PasteboxError:
-            value = parser.raw(section, option)  # it is reported where it is used
+        value = parser.raw(section, option)
+        if "%" in value:
+            with suppress(PasteboxError):  # it is reported where it is used
+                value = parser.get(section, option)
         for word in _WORDS.split(str(value)):
             scheme = word.partition(":")[0].lower()
             if scheme == "config":
@@ -129,7 +135,15 @@ def _open(
     try:
         path, _ = include_path(uri, here.filename.rpartition("/")[0])
         if path not in opened:
-            opened[path] = documents.included(path, None)
+            opened[path] = documents.included(path, _inherited(here))
     except PasteboxError:
         return None  # the loader says it, with the place, when it is really used
     return opened[path]
+
+
+def _inherited(parser: IniParser) -> dict[str, str] | None:
+    """Return what an included file inherits, as far as it is known."""
+    try:
+        return parser.defaults()
+    except PasteboxError:
+        return None  # a default without a value; it is reported, and not by us

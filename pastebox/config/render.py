@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pastebox.config.parser import DEFAULT, IniParser
+from pastebox.config.parser import DEFAULT, IniParser, escape
 from pastebox.config.read import Config
 from pastebox.config.variables import ENV, MASK, references
 from pastebox.errors import PasteboxError
@@ -65,8 +65,8 @@ def render(config: Config, *, origins: bool = False, sections: Iterable[str] | N
             if origins:
                 place = config.origin(section, option)
                 lines.append(f"# {place.file}:{place.line}" if place.line else f"# {place.text}")
-            value = shown_value(config, section, option, secrets)
-            lines.append(_assignment(option, value))
+            text = _spelled(config, section, option, secrets)
+            lines.append(f"{option} = {text}".replace("\n", "\n\t").rstrip())
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 
@@ -76,24 +76,44 @@ def shown_value(config: Config, section: str, option: str, secrets: Iterable[str
 
     A value that cannot be expanded is shown as it was written.
     """
+    value = _expanded(config.parser, section, option)
+    if value is None:
+        value = config.parser.raw(section, option)
+    return _masked(config, section, option, value, secrets)
+
+
+def _spelled(config: Config, section: str, option: str, secrets: Iterable[str]) -> str:
+    """Return one value as an INI spells it: escaped, unless it stands there raw."""
     parser = config.parser
-    if _TELLING.search(option) and parser.raw(section, option):
-        return MASK
-    variables = parser.variables
-    variables.masked = True
+    if parser.is_raw(section, option):
+        value = str(parser.get(section, option, raw=True))
+        return _masked(config, section, option, value, secrets)
+    expanded = _expanded(parser, section, option)
+    if expanded is None:
+        return _masked(config, section, option, parser.raw(section, option), secrets)
+    return escape(_masked(config, section, option, expanded, secrets))
+
+
+def _expanded(parser: IniParser, section: str, option: str) -> str | None:
+    """Return the value with a mask for each secret in it, or ``None`` when that fails."""
+    parser.variables.masked = True
     try:
-        value = str(parser.get(section, option))
+        return str(parser.get(section, option))
     except PasteboxError:
-        value = parser.raw(section, option)
+        return None
     finally:
-        variables.masked = False
-    for name in references(parser.raw(section, option)):
-        found = variables.lookup(name) if name.startswith(ENV) and _TELLING.search(name) else None
+        parser.variables.masked = False
+
+
+def _masked(config: Config, section: str, option: str, value: str, secrets: Iterable[str]) -> str:
+    """Mask by the option's name, by the names that it refers to, and by value."""
+    raw = config.parser.raw(section, option)
+    if _TELLING.search(option) and raw:
+        return MASK
+    for name in references(raw):
+        found = None
+        if name.startswith(ENV) and _TELLING.search(name):
+            found = config.parser.variables.lookup(name)
         if found:
             value = value.replace(found, MASK)
     return redact(value, secrets)
-
-
-def _assignment(option: str, value: str) -> str:
-    text = value.replace("%", "%%")
-    return f"{option} = {text}".replace("\n", "\n\t").rstrip()

@@ -183,7 +183,7 @@ def test_config_refuses_a_section_that_is_not_there(mount, verb):
 
 def test_config_shows_an_ini_whose_values_are_missing(mount, verb):
     mount.write(GOOD)
-    assert "x = %%(ENV_X)s" in verb(config).lines
+    assert "x = %(ENV_X)s" in verb(config).lines
 
 
 @pytest.mark.usefixtures("good")

@@ -65,7 +65,17 @@ def test_only_the_wanted_sections_are_shown(config):
 
 def test_reference_without_a_value_is_shown_as_written(mount):
     mount.write("[app:main]\nuse = egg:Demo-App\n[other]\nx = %(ENV_NO)s\n")
-    assert "x = %%(ENV_NO)s" in mount.read().render()
+    assert "\nx = %(ENV_NO)s\n" in mount.read().render()
+
+
+def test_formats_of_logging_stay_raw(mount):
+    mount.write(
+        "[app:main]\nuse = egg:Demo-App\n"
+        "[formatter_f]\nformat = %(ENV_TAG)s %(message)s 5%%\ndatefmt = %H:%M\n"
+    )
+    mount.environ["TAG"] = "%(name)s"
+    text = mount.read().render()
+    assert "format = %(name)s %(message)s 5%%\ndatefmt = %H:%M\n" in text
 
 
 @pytest.mark.parametrize(
