@@ -91,8 +91,10 @@ def main() -> None:
     show("alone", alone, "req/s")
     show("with the crowd", crowded, "req/s", than=alone)
     live.sort()
-    print(f"/livez under that load: p50 {live[len(live) // 2]:.1f} ms,"
-          f" p99 {live[int(len(live) * 0.99)]:.1f} ms, {len(live)} requests")
+    print(
+        f"/livez under that load: p50 {live[len(live) // 2]:.1f} ms,"
+        f" p99 {live[int(len(live) * 0.99)]:.1f} ms, {len(live)} requests"
+    )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def environment(**extra: str) -> dict[str, str]:
     """Return an environment without settings of ours but ``extra``."""
     ours = ("PASTEBOX_", "PASTE__", "PYTHON")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
-    return kept | {"PYTHONPATH": str(APPS), "PASTEBOX_SETUP": "never"} | extra
+    return kept | {"PYTHONPATH": str(APPS), "PASTEBOX_SETUP": "auto"} | extra
 
 
 class Server:

@@ -36,7 +36,15 @@ def rate(port: int, path: str, seconds: float, connections: int) -> float:
     if wrk is None:
         raise SystemExit("wrk is missing: apt-get install wrk")
     url = f"http://127.0.0.1:{port}{path}"
-    command = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s", url]
+    command = [
+        wrk,
+        "-t1",
+        f"-c{connections}",
+        f"-d{max(1, round(seconds))}s",
+        "--timeout",
+        "10s",
+        url,
+    ]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in text:
         raise SystemExit(f"answers other than 200:\n{text}")

@@ -6,6 +6,7 @@ Nothing is decided here that the master would decide otherwise; where there is m
 to serve, the head start is given up and the master does everything.
 """
 
+import errno
 import os
 import socket
 from typing import NamedTuple
@@ -109,7 +110,7 @@ def is_settled(request: ServeRequest, located: Located, settings: Settings) -> b
     Raises:
         PasteboxError: first boot is refused, with the reason.
     """
-    if located.spec is None or settings.wait_for or _has_entries(settings.hooks_dir):
+    if located.spec is None or settings.wait_for or _has_hooks(settings.hooks_dir):
         return False
     if settings.setup == "never":
         return True
@@ -118,8 +119,13 @@ def is_settled(request: ServeRequest, located: Located, settings: Settings) -> b
     return nothing_to_do(located, settings, request.words, request.environ, sets=request.sets)
 
 
-def _has_entries(directory: str) -> bool:
-    try:
-        return bool(os.listdir(directory))
-    except OSError:
-        return False
+def _has_hooks(directory: str) -> bool:
+    """Whether a phase before serving has anything in it; the image has empty ones."""
+    for phase in ("pre-config", "post-config", "pre-setup", "post-setup", "pre-serve"):
+        try:
+            if os.listdir(os.path.join(directory, phase)):
+                return True
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                return True  # first boot says what is wrong with it
+    return False

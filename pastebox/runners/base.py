@@ -2,10 +2,12 @@
 
 import socket
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pastebox.config.model import AppSource, Bind, ServerSpec
-from pastebox.runners.context import WorkerContext
+
+if TYPE_CHECKING:
+    from pastebox.runners.context import WorkerContext
 
 
 class RunnerInfo(NamedTuple):
@@ -46,7 +48,7 @@ class Runner(Protocol):
         source: AppSource,
         spec: ServerSpec,
         sockets: Sequence[socket.socket],
-        context: WorkerContext,
+        context: "WorkerContext",
     ) -> int:
         """Load the application, say READY, serve until told to drain; return the exit status."""
         ...

@@ -5,7 +5,6 @@ and the server while the master reads the configuration. The job follows with th
 sockets (``SCM_RIGHTS``) when it is known.
 """
 
-import pickle
 import socket
 import struct
 from collections.abc import Mapping, Sequence
@@ -57,6 +56,8 @@ def send_job(
     orders: socket.socket, job: Job, counters: int, sockets: Sequence[socket.socket]
 ) -> None:
     """Send a job with the descriptor of the counters and the listening sockets."""
+    import pickle  # noqa: PLC0415  # not before there is a job
+
     data = pickle.dumps(job)  # from us to our own child
     descriptors = [counters, *(one.fileno() for one in sockets)]
     header = _LENGTH.pack(len(data))
@@ -77,6 +78,8 @@ def receive_job(orders: socket.socket) -> tuple[Job, int, list[socket.socket]] |
             return None
         parts.append(part)
         left -= len(part)
+    import pickle  # noqa: PLC0415  # as above
+
     job: Job = pickle.loads(b"".join(parts))  # noqa: S301  # from our own parent, over its socketpair
     counters, *listening = descriptors
     return job, counters, [socket.socket(fileno=number) for number in listening]
