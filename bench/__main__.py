@@ -1,4 +1,4 @@
-"""``make bench``: every comparison, one after the other; figures are for the machine they ran on."""
+"""``make bench``: every comparison, one after the other, for the machine it runs on."""
 
 from bench import health_cost, idle, startup, throughput
 

@@ -53,7 +53,7 @@ class Crowd:
 
 
 def live_latencies(port: int, seconds: float, found: list[float]) -> None:
-    """Ask /livez every 20 ms, on a connection of its own each time; milliseconds go to ``found``."""
+    """Ask /livez every 20 ms, each time on a new connection; milliseconds go to ``found``."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         began = time.perf_counter()

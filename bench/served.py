@@ -125,7 +125,5 @@ def show(name: str, values: Sequence[float], unit: str, *, than: Sequence[float]
     ratio = ""
     if than:
         ratio = f"  ratio {median(a / b for a, b in zip(values, than, strict=True)):.3f}"
-    print(
-        f"{name:<28} {median(values):10.2f} {unit:<6} ({min(values):.2f} … {max(values):.2f}){ratio}",
-        flush=True,
-    )
+    spread = f"({min(values):.2f} … {max(values):.2f})"
+    print(f"{name:<28} {median(values):10.2f} {unit:<6} {spread}{ratio}", flush=True)

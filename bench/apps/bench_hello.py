@@ -1,24 +1,25 @@
+"""The application under test: a short answer, a slow one, a big one, an upload."""
+
 import time
 
 BIG = b"x" * (1 << 20)
 
 
-def main(global_conf, **conf):
+def main(global_conf, **settings):  # noqa: ARG001  # PasteDeploy's signature
+    """Make the application."""
+
     def app(environ, start_response):
         path = environ["PATH_INFO"]
+        body = b"hello world\n"
         if path == "/slow":
             time.sleep(2)
-        if path == "/big":
+        elif path == "/upload":
+            body = str(len(environ["wsgi.input"].read())).encode()
+        elif path == "/big":
             start_response("200 OK", [("Content-Length", str(20 << 20))])
             return [BIG] * 20
-        if path == "/upload":
-            data = environ["wsgi.input"].read()
-            body = str(len(data)).encode()
-        else:
-            body = b"hello world\n"
-        start_response(
-            "200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
-        )
+        headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
+        start_response("200 OK", headers)
         return [body]
 
     return app

@@ -1,4 +1,7 @@
+"""The five-line script that pastebox is compared with: waitress and loadapp, nothing else."""
+
 import sys
+
 from paste.deploy import loadapp
 from waitress import serve
 
