@@ -53,7 +53,7 @@ def _run(argv: Sequence[str]) -> int:
         _front_parser().parse_args(list(argv))
         raise UsageError("no verb is given", hint="pastebox --help")
     module = importlib.import_module(f"pastebox.cli.{verb.replace('-', '_')}")
-    namespace = parser_of(verb).parse_args(list(argv[1:]))
+    namespace = parser_of(verb).parse_intermixed_args(list(argv[1:]))
     namespace.arguments = _arguments(namespace)
     settings = resolve(namespace.arguments, os.environ)
     code: int = module.run(namespace, settings, os.environ, sys.stdin, sys.stdout)
