@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from pastebox.config.model import AppSource, Bind, ServerSpec
 from pastebox.errors import ExitCode
+from pastebox.process.signals import leave_to_parent
 from pastebox.runners import waitress_options
 from pastebox.runners.base import RunnerInfo
 from pastebox.runners.context import WorkerContext
@@ -48,9 +49,8 @@ class WaitressRunner:
         adj = waitress_options.adjustments(spec, waitress_options.check_options(spec))
         app = load(source)
         loop = WaitressLoop(app, adj, sockets, context, is_multiprocess=context.workers > 1)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # a signal to the whole group reaches the master too, and the master gives the orders
-            signal.signal(number, signal.SIG_IGN)
+        # a signal to the whole group reaches the master too, and the master gives the orders
+        leave_to_parent((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
         context.notify.send(READY=1)
         cut = loop.run()
         if cut:

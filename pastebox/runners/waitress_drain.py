@@ -3,7 +3,8 @@
 Why each step is there:
 
 * Connections that wait in the accept queue are taken before the listener closes; closing resets
-  them (Pylons/waitress#499 counts what is lost otherwise).
+  them (Pylons/waitress#499 counts what is lost otherwise). The master keeps newcomers away; those
+  whose handshake was under way need a round trip to get into the queue.
 * A response is over when the peer's kernel has it. A container's network ends with its last
   process, and what is still in our send buffer ends with it. So a connection is shut down for
   writing first and closed when the peer closed, or when nothing is left unacknowledged.
@@ -28,9 +29,14 @@ if TYPE_CHECKING:
     from pastebox.runners.waitress_channel import Channel
     from pastebox.runners.waitress_loop import WaitressLoop
 
+_HANDSHAKE_S = 0.05
+"""How long a handshake that has begun may take."""
+_MOST_ROUNDS = 64
+"""Acceptances at a time are bounded: while a reload drains, newcomers never end."""
 _WARM_S = 1.0
 """A connection that was active this recently is likely to send its next request now."""
 _WARM_GRACE_S = 0.25
+"""How long it gets, from the last answer that did not say ``close``."""
 _HEADER_GRACE_S = 1.0
 """How long a request may take to become one: bytes before the end of a header are no request."""
 _LINGER_S = 0.25
@@ -49,27 +55,35 @@ class Drain:
         self.deadline = self._began + seconds
         self.cut = 0
         self.is_over = False
-        self._close_listeners()
 
     def hurry(self, seconds: float) -> None:
         """Move the deadline to ``seconds`` from now, if that is sooner."""
         self.deadline = min(self.deadline, time.monotonic() + seconds)
 
-    def _close_listeners(self) -> None:
+    def accept(self) -> None:
+        """Take what waits to be accepted; close the listeners once nothing can follow."""
         for listener in self._loop.listeners:
-            if not self._loop.is_accepting:
-                self._loop.register_new(listener._fileno, listener)  # noqa: SLF001  # waitress's name
-            while True:  # the backlog
+            for _ in range(_MOST_ROUNDS):
                 before = len(self._loop.channels)
                 listener.handle_accept()
                 if len(self._loop.channels) == before:
                     break
+        if time.monotonic() - self._began >= _HANDSHAKE_S:
+            self._close_listeners()
+
+    def _close_listeners(self) -> None:
+        for listener in self._loop.listeners:
+            if not self._loop.is_accepting:
+                self._loop.register_new(listener._fileno, listener)  # noqa: SLF001  # waitress's name
             listener.close()
         self._loop.is_accepting = True
         self._loop.listeners = []
+        self._loop.context.notify.send(STOPPING=1)
 
     def tick(self) -> None:
         """Look at every connection once; close those that owe nobody anything."""
+        if self._loop.listeners:
+            self.accept()
         now = time.monotonic()
         is_late = now >= self.deadline
         for channel in list(self._loop.channels.values()):
@@ -79,7 +93,7 @@ class Drain:
                 self._cut(channel)
             elif self._may_close(channel, now - self._began):
                 channel.close_now()
-        if is_late or not self._loop.channels:
+        if is_late or not (self._loop.channels or self._loop.listeners):
             self.is_over = True
 
     def _may_close(self, channel: Channel, elapsed: float) -> bool:
@@ -87,8 +101,9 @@ class Drain:
             return False
         if channel.request is not None:  # something has come, but not a whole request
             return not channel.request.headers_finished and elapsed > _HEADER_GRACE_S
-        is_warm = self._began_wall - channel.last_activity < _WARM_S
-        return elapsed > _WARM_GRACE_S or not is_warm
+        if self._began_wall - channel.last_activity >= _WARM_S:
+            return True
+        return time.time() - max(self._began_wall, channel.last_activity) > _WARM_GRACE_S
 
     def _cut(self, channel: Channel) -> None:
         """Give up on a connection at the deadline; count it if a request is lost by that."""

@@ -14,15 +14,12 @@ import errno
 import os
 import select
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from queue import SimpleQueue
 from typing import Any
 
 from waitress import wasyncore
-from waitress.server import TcpWSGIServer, UnixWSGIServer
 
 from pastebox.config.model import WSGIApp
 from pastebox.observe.access import AccessRecord
@@ -30,63 +27,15 @@ from pastebox.runners.context import WorkerContext
 from pastebox.runners.orders import DRAIN, LAME
 from pastebox.runners.waitress_channel import Channel
 from pastebox.runners.waitress_drain import Drain, drain_within, linger
+from pastebox.runners.waitress_listen import TaskPool, TcpListener, UnixListener
 
 _IN, _OUT, _GONE = 1, 4, 8 | 16  # POLLIN, POLLOUT, POLLERR | POLLHUP: the same for poll and epoll
 _HEARTBEAT_S = 5.0
-_ACCEPTED_AT_ONCE = 32
+_COMPLAINT_S = 10.0
+"""How often the same lack of room is logged."""
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _LOG_DELAY_S = 0.1
 """Longest time a line of the access log waits for company."""
-
-
-class TaskPool:
-    """Threads that serve channels in the order in which their requests were complete."""
-
-    def __init__(self, threads: int) -> None:
-        self._queue: SimpleQueue[Channel] = SimpleQueue()
-        for number in range(threads):
-            name = f"waitress-{number}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
-
-    def add_task(self, channel: Channel) -> None:
-        """Queue a channel whose request is complete."""
-        self._queue.put(channel)
-
-    def _work(self) -> None:
-        while True:
-            channel = self._queue.get()
-            try:
-                channel.service()
-            except Exception:  # a thread must outlive whatever one request does to it
-                channel.logger.exception("defect while serving")
-                channel.will_close = True
-                channel.loop.wake(channel)
-
-
-class _Listening:
-    """What both kinds of listening socket share: acceptance in batches, within the limit."""
-
-    channel_class = Channel
-    loop: WaitressLoop
-
-    def handle_accept(self) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
-            if not self.loop.has_room():
-                return
-            before = len(self.loop.channels)
-            super().handle_accept()  # type: ignore[misc]  # waitress's, beside this class
-            if len(self.loop.channels) == before:
-                return
-
-    def pull_trigger(self) -> None:
-        self.loop.wake(None)
-
-
-class TcpListener(_Listening, TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
-    """A TCP socket that the master has bound."""
-
-
-class UnixListener(_Listening, UnixWSGIServer):  # type: ignore[misc]  # waitress ships no types
-    """A Unix socket that the master has bound."""
 
 
 class WaitressLoop:
@@ -120,7 +69,7 @@ class WaitressLoop:
         self._sleeps_long = False
         self._orders = b""
         self._next_maintenance = self._next_heartbeat = 0.0
-        self._accepts_again_at = 0.0
+        self._accepts_again_at = self._complains_again_at = 0.0
         self.is_accepting = True
         pool = TaskPool(adj.threads)
         self.listeners = [self._listener(app, sock, pool) for sock in sockets]
@@ -202,8 +151,11 @@ class WaitressLoop:
 
     def _dispatch(self, descriptor: int, event: int) -> None:
         if descriptor == self._wake_read:
-            self._is_woken = False  # before the look, so that a later wake is not lost
+            # Read, lower the flag, look: a wake before the flag is down has its channel in the
+            # queue already, one after it writes a byte of its own. In any other order a byte can
+            # be read whose flag stays up, and no later wake would arrive.
             os.read(descriptor, 64)
+            self._is_woken = False
             for channel in list(self.in_service):
                 self.review(channel)
             while self._changed:
@@ -297,23 +249,32 @@ class WaitressLoop:
         """Whether one more connection fits; at the limit the longest idle ones make room."""
         if self.drain is not None or len(self.channels) < self.adj.connection_limit:
             return True
+        if self.evict_idle():
+            return True
+        self.pause_accepting("all connections are busy", limit=self.adj.connection_limit)
+        return False
+
+    def evict_idle(self) -> bool:
+        """Close the connections that have been idle longest; false if none is idle."""
         idle = [channel for channel in self.channels.values() if channel.is_idle]
         idle.sort(key=lambda channel: channel.last_activity)
         for channel in idle[: max(1, self.adj.connection_limit // 50)]:
             channel.will_close = True
             self.review(channel)
-        if not idle:
-            self._pause_accepting("all connections are busy", limit=self.adj.connection_limit)
         return bool(idle)
 
-    def _pause_accepting(self, reason: str, **facts: object) -> None:
-        self._accepts_again_at = time.monotonic() + 0.1
+    def pause_accepting(self, reason: str, **facts: object) -> None:
+        """Leave newcomers in the kernel's queue for a moment."""
+        now = time.monotonic()
+        self._accepts_again_at = now + 0.1
         if self.is_accepting:
             self.is_accepting = False
             for listener in self.listeners:
                 self._poller.unregister(listener._fileno)  # noqa: SLF001  # waitress's name
-            told = " ".join(f"{name}={value}" for name, value in facts.items())
-            self.listeners[0].logger.warning("not accepting: %s %s", reason, told)
+            if now >= self._complains_again_at:
+                self._complains_again_at = now + _COMPLAINT_S
+                told = " ".join(f"{name}={value}" for name, value in facts.items())
+                self.listeners[0].logger.warning("not accepting: %s %s", reason, told)
 
     def _accept_again(self) -> None:
         if len(self.channels) >= self.adj.connection_limit and not any(
@@ -357,6 +318,7 @@ class WaitressLoop:
         self.lame = True
         if self.drain is None:
             self.drain = Drain(self, seconds)
+            self.drain.accept()
         else:
             self.drain.hurry(seconds)
 

@@ -25,6 +25,7 @@ AHEAD = ("pastebox.config.loader", "pastebox.runners.waitress", "pastebox.runner
 
 def run_worker(orders: socket.socket, ahead: Sequence[str] = AHEAD) -> int:
     """Run in the forked child until the job is done; return the exit status."""
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # its default is death; logging comes later
     try:
         for name in ahead:
             with contextlib.suppress(ImportError):  # the job will say what is missing

@@ -1,0 +1,78 @@
+"""The two ends of a waitress worker: sockets that take connections, threads that serve them."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+from waitress.server import TcpWSGIServer, UnixWSGIServer
+
+from pastebox.runners.waitress_channel import Channel
+
+if TYPE_CHECKING:
+    from pastebox.runners.waitress_loop import WaitressLoop
+
+_ACCEPTED_AT_ONCE = 32
+
+
+class TaskPool:
+    """Threads that serve channels in the order in which their requests were complete."""
+
+    def __init__(self, threads: int) -> None:
+        self._queue: SimpleQueue[Channel] = SimpleQueue()
+        for number in range(threads):
+            name = f"waitress-{number}"
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def add_task(self, channel: Channel) -> None:
+        """Queue a channel whose request is complete."""
+        self._queue.put(channel)
+
+    def _work(self) -> None:
+        while True:
+            channel = self._queue.get()
+            try:
+                channel.service()
+            except Exception:  # a thread must outlive whatever one request does to it
+                channel.logger.exception("defect while serving")
+                channel.will_close = True
+                channel.loop.wake(channel)
+
+
+class _Listening:
+    """What both kinds of listening socket share: acceptance in batches, within the limit."""
+
+    channel_class = Channel
+    loop: WaitressLoop
+
+    def handle_accept(self) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):
+            if not self.loop.has_room():
+                return
+            before = len(self.loop.channels)
+            super().handle_accept()  # type: ignore[misc]  # waitress's, beside this class
+            if len(self.loop.channels) == before:
+                return
+
+    def accept(self) -> Any:
+        try:
+            return super().accept()  # type: ignore[misc]  # waitress's, beside this class
+        except OSError as error:
+            if error.errno not in _NO_DESCRIPTORS or self.loop.drain is not None:
+                raise
+            # The listener stays readable: without a pause this would be a busy loop.
+            self.loop.evict_idle()
+            self.loop.pause_accepting("out of resources", error=error.strerror)
+            return None
+
+    def pull_trigger(self) -> None:
+        self.loop.wake(None)
+
+
+class TcpListener(_Listening, TcpWSGIServer):  # type: ignore[misc]  # waitress ships no types
+    """A TCP socket that the master has bound."""
+
+
+class UnixListener(_Listening, UnixWSGIServer):  # type: ignore[misc]  # waitress ships no types
+    """A Unix socket that the master has bound."""
