@@ -8,7 +8,7 @@ from pastebox.config.document import Documents, documents
 from pastebox.config.model import AppSource, Origin
 from pastebox.config.parser import IniParser
 from pastebox.errors import ConfigError
-from pastebox.settings import Given
+from pastebox.option import Given
 
 
 class Config(NamedTuple):

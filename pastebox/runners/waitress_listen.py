@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from waitress.server import TcpWSGIServer, UnixWSGIServer
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from pastebox.runners.waitress_loop import WaitressLoop
 
 _ACCEPTED_AT_ONCE = 32
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class TaskPool:

@@ -33,7 +33,6 @@ _IN, _OUT, _GONE = 1, 4, 8 | 16  # POLLIN, POLLOUT, POLLERR | POLLHUP: the same 
 _HEARTBEAT_S = 5.0
 _COMPLAINT_S = 10.0
 """How often the same lack of room is logged."""
-_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _LOG_DELAY_S = 0.1
 """Longest time a line of the access log waits for company."""
 
@@ -323,8 +322,7 @@ class WaitressLoop:
             self.drain.hurry(seconds)
 
     def _write_lines(self) -> None:
-        assert self.access is not None or not self._lines  # noqa: S101  # only log() appends
-        if self.access is None:
+        if self.access is None:  # only log() appends, and only when there is one
             return
         lines = []
         while self._lines:
