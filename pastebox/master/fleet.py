@@ -38,8 +38,16 @@ class Observer(Protocol):
         """Nothing can serve any more; ``code`` is the worker's own exit status."""
         ...
 
+    def nobody_accepts(self) -> None:
+        """While stopping, the last worker has taken what waited to be accepted."""
+        ...
+
     def workers_gone(self) -> None:
         """The last worker has ended while stopping."""
+        ...
+
+    def settled(self) -> None:
+        """One generation is left, and serves."""
         ...
 
 
@@ -119,7 +127,7 @@ class Fleet:
     def worker_ready(self, generation: Generation, worker: Worker) -> None:
         """Take a worker's READY; the last one of a generation makes it serve."""
         worker.is_ready = True
-        if generation.state is not State.LOADING or not generation.is_ready:
+        if self.is_stopping or generation.state is not State.LOADING or not generation.is_ready:
             return
         before = self.serving
         generation.state = State.SERVING
@@ -127,6 +135,23 @@ class Fleet:
         if before is not None:
             before.order_drain(generation.prepared.settings.drain_timeout)
         self._observer.generation_serves(generation, before)
+        if before is not None and not before.workers:  # the last one died, and had no successor yet
+            self._remove(before)
+        self._look_around()
+
+    def worker_stops(self, worker: Worker) -> None:
+        """Take a worker's STOPPING: it has closed its listeners."""
+        worker.is_accepting = False
+        self._look_at_acceptance()
+
+    def worker_cut(self, generation: Generation, count: str) -> None:
+        """Take a worker's word about the requests that its drain did not wait for."""
+        if count.isdecimal():
+            generation.cut += int(count)
+
+    def drop_empty(self) -> None:
+        """Forget generations without workers: nothing of theirs will end any more."""
+        self.generations = [one for one in self.generations if one.workers]
 
     def worker_ended(self, generation: Generation, worker: Worker, status: int) -> None:
         """Act on the end of a worker, whatever the reason."""
@@ -135,6 +160,7 @@ class Fleet:
         self._status.worker_ended(worker.slot, worker.pid, describe_status(status))
         if self.is_stopping or generation.state is State.DRAINING:
             self._drained(generation, worker, status)
+            self._look_at_acceptance()
         elif generation.state is State.LOADING:
             self._failed_to_load(generation, status)
         else:
@@ -143,31 +169,50 @@ class Fleet:
     def _drained(self, generation: Generation, worker: Worker, status: int) -> None:
         code = exit_code_of(status)
         if code == ExitCode.DRAIN_TIMEOUT:
-            self.cut = max(self.cut, 1)
+            generation.cut = max(generation.cut, 1)
         elif code and generation.state is State.DRAINING:
             log.warning("worker ended badly pid=%d %s", worker.pid, describe_status(status))
-        if generation.workers:
-            return
+        if not generation.workers:
+            self._remove(generation)
+
+    def _remove(self, generation: Generation) -> None:
         self.generations.remove(generation)
-        if not self.is_stopping:
-            log.info("generation %d drained", generation.number)
-        elif not self.generations:
-            self._observer.workers_gone()
+        if self.is_stopping:
+            self.cut += generation.cut
+            if not self.generations:
+                self._observer.workers_gone()
+            return
+        self._status.cut_off(generation.cut)
+        if not generation.has_failed:
+            told = f" cut={generation.cut}" if generation.cut else ""
+            log.info("generation %d drained%s", generation.number, told)
+        self._look_around()
+
+    def _look_around(self) -> None:
+        if len(self.generations) == 1 and self.serving is not None:
+            self._observer.settled()
+
+    def _look_at_acceptance(self) -> None:
+        workers = [one for generation in self.generations for one in generation.workers.values()]
+        if self.is_stopping and not any(worker.is_accepting for worker in workers):
+            self._observer.nobody_accepts()
 
     def _failed_to_load(self, generation: Generation, status: int) -> None:
         reason = describe_status(status)
         self._status.generation_failed(generation.number, reason)
         generation.state = State.DRAINING
+        generation.has_failed = True
         generation.signal(signal.SIGKILL)
-        if not generation.workers:
-            self.generations.remove(generation)
         if self.serving is None:
+            self.drop_empty()
             self._observer.workers_failed(exit_code_of(status))
             return
         log.error(
             "generation %d failed to load, the one before goes on: %s", generation.number, reason
         )
         self._observer.reload_failed()
+        if not generation.workers:
+            self._remove(generation)
 
     def _replace(self, generation: Generation, worker: Worker, status: int) -> None:
         delay = self._budget.spend()

@@ -27,6 +27,8 @@ class Generation:
         self.sockets = tuple(sockets)
         self.state = State.LOADING
         self.workers: dict[int, Worker] = {}  # by pid
+        self.has_failed = False  # it never served
+        self.cut = 0  # requests that its drain did not wait for
 
     @property
     def is_ready(self) -> bool:

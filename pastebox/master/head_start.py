@@ -90,7 +90,7 @@ def bind_application(
     descriptors = listening.inherited_descriptors(request.environ, os.getpid())
     listening.forget_inherited(request.environ)
     if descriptors:
-        return [socket.socket(fileno=number) for number in descriptors], []
+        return [listening.adopt(number) for number in descriptors], []
     sockets: list[socket.socket] = []
     for bind in prepared.binds:
         sockets += listening.bind_sockets(bind, origin=bind_origin(prepared))

@@ -64,9 +64,8 @@ class Master:
             in_child=self._in_child,
             early=early,
         )
-        self._stop = StopSequence(
-            self.loop, self._fleet, lambda: self._listeners, self.workers_gone
-        )
+        self._stop = StopSequence(self.loop, self._fleet, self._refuse_newcomers, self.workers_gone)
+        self._wants_reload = False
 
     def run(self) -> int:
         """Serve until told to stop; return the exit status.
@@ -202,11 +201,25 @@ class Master:
         if self._boot is None:
             self._finish(ExitCode.DRAIN_TIMEOUT if self._fleet.cut else self.exit_code)
 
+    def nobody_accepts(self) -> None:
+        """Close the listeners, so that newcomers are refused at once."""
+        for listener in self._listeners:
+            listener.close()
+
+    def settled(self) -> None:
+        """Reload once more if that was asked for meanwhile."""
+        if self._wants_reload:
+            self._reload()
+
     def _reload(self) -> None:
         """Load a new generation beside the serving one; keep that one if anything is wrong."""
         present = self._prepared
-        if self._fleet.is_stopping or present is None or len(self._fleet.generations) != 1:
-            log.warning("reload ignored: not serving, or the last one is not over")
+        if self._fleet.is_stopping or present is None or not self._fleet.generations:
+            log.warning("reload ignored: nothing is served")
+            return
+        self._wants_reload = len(self._fleet.generations) > 1 or self._fleet.serving is None
+        if self._wants_reload:
+            log.info("reload follows when the present one is over")
             return
         self._tell_systemd(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
         try:
@@ -233,6 +246,13 @@ class Master:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._boot.pid, signal.SIGTERM)
         self._stop.begin(reason)
+
+    def _refuse_newcomers(self) -> None:
+        for path in self._unlink:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        self._unlink = []
+        listening.refuse_newcomers(self._listeners)
 
     def _finish(self, code: int) -> None:
         cut = self._fleet.cut
@@ -278,8 +298,8 @@ class Master:
                 self._reload()
             elif number == signal.SIGUSR1:
                 reopen()
-                if self._fleet.serving is not None:
-                    self._fleet.serving.signal(signal.SIGUSR1)
+                for generation in self._fleet.generations:
+                    generation.signal(signal.SIGUSR1)
         self._reap()
 
     def _reap(self) -> None:
@@ -311,11 +331,14 @@ class Master:
         found = self._fleet.find(message.pid)
         if found is None:
             return
-        self._fleet.cut += int(fields.get("X_PASTEBOX_CUT", "0"))
+        generation, worker = found
+        self._fleet.worker_cut(generation, fields.get("X_PASTEBOX_CUT", "0"))
         if "WATCHDOG" in fields:
             self.status.worker_heartbeat(message.pid)
+        if fields.get("STOPPING") == "1":
+            self._fleet.worker_stops(worker)
         if fields.get("READY") == "1":
-            self._fleet.worker_ready(*found)
+            self._fleet.worker_ready(generation, worker)
 
     def _tell_systemd(self, **fields: object) -> None:
         if self._systemd is not None:

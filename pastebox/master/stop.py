@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import logging
 import signal
-import socket
 from collections.abc import Callable
 
 from pastebox.master.fleet import Fleet
 from pastebox.master.generation import State
 from pastebox.process.loop import Loop, Timer
-from pastebox.process.sockets import refuse_newcomers
 
 log = logging.getLogger("pastebox.master")
 
@@ -29,12 +27,12 @@ class StopSequence:
         self,
         loop: Loop,
         fleet: Fleet,
-        listeners: Callable[[], list[socket.socket]],
+        refuse_newcomers: Callable[[], None],
         when_idle: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._fleet = fleet
-        self._listeners = listeners
+        self._refuse_newcomers = refuse_newcomers
         self._when_idle = when_idle
         self._kill_timer: Timer | None = None
         self._is_draining = False
@@ -46,6 +44,7 @@ class StopSequence:
             self._drain(0.0)
             return
         self._fleet.is_stopping = True
+        self._fleet.drop_empty()
         serving = self._fleet.serving
         for generation in self._fleet.generations:
             if generation.state is State.LOADING:
@@ -78,7 +77,7 @@ class StopSequence:
     def _drain(self, seconds: float) -> None:
         """Take no newcomers, and have every worker end within ``seconds``."""
         if not self._is_draining:
-            refuse_newcomers(self._listeners())
+            self._refuse_newcomers()
         self._is_draining = True
         for generation in self._fleet.generations:
             generation.order_drain(seconds)

@@ -23,6 +23,7 @@ class Worker:
         self.slot = -1
         self.orders = orders
         self.is_ready = False
+        self.is_accepting = True
 
     def give(self, job: Job, counters: int, sockets: Sequence[socket.socket]) -> None:
         """Send it its job; one that has died meanwhile will be told by its wait status."""

@@ -192,6 +192,10 @@ class Status:
             self._drain_began = None
         self._cut += cut
 
+    def cut_off(self, count: int) -> None:
+        """Count requests that the drain of a replaced generation did not wait for."""
+        self._cut += count
+
     def set_facts(
         self,
         *,

@@ -71,6 +71,23 @@ class SignalQueue:
         os.close(self._write_end)
 
 
+def leave_to_parent(signals: Iterable[int]) -> None:
+    """Let these signals pass by this process: its parent gets them as well, and acts on them.
+
+    Not by ``SIG_IGN``, which a program that is started from here would inherit, deaf to its own
+    ``terminate()``. A child forked from here has the default action back.
+    """
+    ours = os.getpid()
+
+    def pass_by(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() != ours:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    for number in signals:
+        signal.signal(number, pass_by)
+
+
 def describe_status(status: int) -> str:
     """Say how a process ended, from its wait status: ``exit status 3``, ``killed by SIGSEGV``."""
     if os.WIFSIGNALED(status):

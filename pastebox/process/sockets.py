@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 _FIRST_INHERITED = 3  # sd_listen_fds(3)
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module has no name for it
 _LONGEST_UNIX_PATH = 107
+_NO_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 2), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+"""Classic BPF: load the flags of the TCP header; drop the packet if SYN is among them."""
+
+
+class Adopted(socket.socket):
+    """A socket that somebody else holds as well: what is done to it outlives this process."""
 
 
 def bind_sockets(
@@ -40,7 +46,7 @@ def bind_sockets(
         if bind.kind == "unix":
             return [_bind_unix(bind)]
         if bind.kind == "fd":
-            return [_adopt(bind.port)]
+            return [adopt(bind.port)]
         return _bind_tcp(bind, setting)
     except PasteboxError as error:
         if origin is not None and error.file is None:
@@ -159,9 +165,14 @@ def _remove_stale_socket(path: str) -> None:
     )
 
 
-def _adopt(descriptor: int) -> socket.socket:
+def adopt(descriptor: int) -> Adopted:
+    """Take a descriptor that was passed to this process.
+
+    Raises:
+        ConfigError: it is not a socket.
+    """
     try:
-        return socket.socket(fileno=descriptor)
+        return Adopted(fileno=descriptor)
     except OSError as error:
         raise ConfigError(f"descriptor {descriptor} is not a socket: {error.strerror}") from error
 
@@ -193,17 +204,20 @@ def refuse_newcomers(listeners: Sequence[socket.socket]) -> None:
     """Make the kernel ignore new connections while those already queued are still accepted.
 
     Closing a listening socket resets what waits in its accept queue, and between the last
-    ``accept`` and ``close`` a connection can slip in. A socket filter that matches nothing drops
-    the SYN instead, so a newcomer meets a closed port a moment later, as a refusal. Linux only;
-    elsewhere nothing happens and the window stays open.
+    ``accept`` and ``close`` a connection can slip in. A socket filter drops the SYN instead, so
+    a newcomer meets a closed port a moment later, as a refusal; the last packet of a handshake
+    that has begun still passes. Linux only; elsewhere nothing happens and the window stays open.
+
+    Sockets that somebody else holds are left alone: their queue survives us, and the filter
+    would too. For Unix sockets, removing the path does the same as the filter.
     """
     if sys.platform != "linux":
         return
     import ctypes  # noqa: PLC0415  # needed once in a life, at its end
 
-    drop_all = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF: return 0
-    program = struct.pack("HL", 1, ctypes.addressof(drop_all))
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _NO_SYN))
+    program = struct.pack("HL", len(_NO_SYN), ctypes.addressof(code))
     for listener in listeners:
-        if listener.family != socket.AF_UNIX:
+        if listener.family != socket.AF_UNIX and not isinstance(listener, Adopted):
             with contextlib.suppress(OSError):
                 listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)

@@ -1,0 +1,38 @@
+"""The ``serve`` fixture: real servers that end with the test, their logs attached to a failure."""
+
+from collections.abc import Iterator
+
+import pytest
+from app_process import AppProcess
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    started = getattr(item, "pastebox_processes", [])
+    if report.failed:
+        for number, process in enumerate(started):
+            report.sections.append((f"log of pastebox {number}", process.log()))
+    return report
+
+
+@pytest.fixture
+def start(request, tmp_path) -> Iterator:
+    """Start a pastebox without waiting for anything."""
+    started = request.node.pastebox_processes = []
+
+    def begin(**options):
+        directory = options.pop("directory", tmp_path)
+        process = AppProcess(directory, **options)
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture
+def serve(start):
+    """Start a pastebox and wait until it listens."""
+    return lambda **options: start(**options).wait_listening()
