@@ -10,9 +10,7 @@ from typing import Any
 from pastebox.boot.command import BadCommand, Command
 from pastebox.boot.distribution import InstalledDistribution
 from pastebox.boot.installer import Installer
-
-GROUP = "paste.app_install"
-OURS = frozenset({"paste.script.appinstall:Installer", "pylons.util:PylonsInstaller"})
+from pastebox.boot.parts import INSTALL, OUR_INSTALLERS
 
 _ALIASES: dict[str, dict[str, object]] = {
     "paste.script": {},
@@ -25,8 +23,8 @@ _ALIASES: dict[str, dict[str, object]] = {
 
 def has_own_installer(distribution: InstalledDistribution, name: str) -> bool:
     """Whether the entry point names a class that is not ours; nothing is imported."""
-    point = distribution.get_entry_info(GROUP, name)
-    return point is not None and point.value.replace(" ", "") not in OURS
+    point = distribution.get_entry_info(INSTALL, name)
+    return point is not None and point.value.replace(" ", "") not in OUR_INSTALLERS
 
 
 def installer_for(distribution: InstalledDistribution, group: str, name: str) -> Installer:
@@ -38,7 +36,7 @@ def installer_for(distribution: InstalledDistribution, group: str, name: str) ->
     if not has_own_installer(distribution, name):
         return Installer(distribution, group, name)
     provide_aliases()
-    point = distribution.get_entry_info(GROUP, name)
+    point = distribution.get_entry_info(INSTALL, name)
     made: Any = point.load()(distribution, group, name) if point else None
     return made  # type: ignore[no-any-return]  # a class of the application's
 

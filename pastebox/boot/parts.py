@@ -1,35 +1,44 @@
 """The applications that an INI names, read from its text: nothing is imported, nothing walked."""
 
 from collections.abc import Iterator
-from importlib import metadata
+from configparser import Error as ConfigParserError
 from typing import NamedTuple
 
-from pastebox.boot.distribution import InstalledDistribution
 from pastebox.config.aliases import normalised, split_egg
+from pastebox.config.installed import glance
 from pastebox.config.reach import app_closure
 from pastebox.config.read import Config
 from pastebox.config.sections import APP_PREFIXES
 
 GROUP = "paste.app_factory"
+INSTALL = "paste.app_install"
+WEBSETUP = "websetup"
+OUR_INSTALLERS = frozenset({"paste.script.appinstall:Installer", "pylons.util:PylonsInstaller"})
+"""Names under which applications know the installer that is ours."""
+
+Groups = dict[str, dict[str, str]]
 _PREFIXES = frozenset(prefix for family in APP_PREFIXES for prefix in family)
 
 
 class NamedPart(NamedTuple):
     """An application that a section names.
 
-    ``distribution`` is ``None`` for one that is named as ``module:object``; ``name`` is the
-    entry point's name, or the top-level module's.
+    Attributes:
+        distribution: its normalised name; empty for one that is named as ``module:object``.
+        version: the distribution's, as its metadata directory or its metadata says.
+        name: the entry point's name, or the top-level module's.
+        installer: the value of its ``paste.app_install`` entry point, if it has one.
     """
 
-    distribution: InstalledDistribution | None
+    distribution: str
+    version: str
     name: str
+    installer: str
 
     @property
     def label(self) -> tuple[str, str]:
         """Name and version, for the journal; without a distribution there is no version."""
-        if self.distribution is None:
-            return self.name, ""
-        return self.distribution.project_name, self.distribution.version
+        return self.distribution or self.name, self.version
 
 
 def named_parts(config: Config) -> list[NamedPart]:
@@ -63,25 +72,46 @@ def _named(config: Config) -> Iterator[tuple[str, str, str]]:
 
 def _part(kind: str, name: str, entry_point: str) -> NamedPart | None:
     if kind == "module":
-        return NamedPart(None, name)
+        return NamedPart("", "", name, "")
+    name = normalised(name)
+    groups, version = _glance(name) or _look(name) or ({}, "")
+    # A filter or a composite of the same spelling is no application.
+    if entry_point not in groups.get(GROUP, {}):
+        return None
+    return NamedPart(name, version, entry_point, groups.get(INSTALL, {}).get(entry_point, ""))
+
+
+def _glance(name: str) -> tuple[Groups, str] | None:
+    installed = glance(name)
     try:
-        distribution = InstalledDistribution(metadata.distribution(name))
+        return None if installed is None else (installed.entry_points(), installed.version)
+    except (OSError, ValueError, ConfigParserError):
+        return None
+
+
+def _look(name: str) -> tuple[Groups, str] | None:
+    """Ask importlib.metadata, which finds more and costs more."""
+    from importlib import metadata  # noqa: PLC0415  # where a glance is not enough
+
+    try:
+        distribution = metadata.distribution(name)
     except (metadata.PackageNotFoundError, ValueError):
         return None
-    # A filter or a composite of the same spelling is no application.
-    if entry_point not in distribution.get_entry_map(GROUP):
-        return None
-    return NamedPart(distribution, entry_point)
+    groups: Groups = {}
+    for point in distribution.entry_points:
+        groups.setdefault(point.group, {})[point.name] = point.value
+    return groups, distribution.version
 
 
 def has_setup(part: NamedPart) -> bool:
     """Whether the application may have something to set up; nothing of it is imported."""
-    from pastebox.boot.installers import has_own_installer  # noqa: PLC0415  # a first start only
-    from pastebox.boot.packages import has_module, packages_of  # noqa: PLC0415  # likewise
-    from pastebox.boot.websetup import WEBSETUP  # noqa: PLC0415  # likewise
+    from pastebox.boot.packages import has_module, packages_of  # noqa: PLC0415  # a first start only
 
-    if part.distribution is None:
+    if not part.distribution:
         return has_module(part.name, WEBSETUP)
-    if has_own_installer(part.distribution, part.name):
+    if part.installer and part.installer.replace(" ", "") not in OUR_INSTALLERS:
         return True
-    return any(has_module(package, WEBSETUP) for package in packages_of(part.distribution.wrapped))
+    from importlib import metadata  # noqa: PLC0415  # likewise
+
+    distribution = metadata.distribution(part.distribution)
+    return any(has_module(package, WEBSETUP) for package in packages_of(distribution))

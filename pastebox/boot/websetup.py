@@ -5,8 +5,7 @@ from typing import Any, NamedTuple
 
 from pastebox.boot.command import Command
 from pastebox.boot.packages import has_module, packages_of
-
-WEBSETUP = "websetup"
+from pastebox.boot.parts import WEBSETUP
 
 
 class Context(NamedTuple):
