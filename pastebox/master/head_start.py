@@ -54,7 +54,8 @@ def head_start(request: ServeRequest) -> HeadStart:
     """
     located, settings = find(request)
     prepared = None
-    if located.spec is not None:
+    # A hook may write what is read here, or export what it refers to.
+    if located.spec is not None and not _has_hooks(settings.hooks_dir):
         prepared = prepare(request, located.spec, settings)
         settings = prepared.settings
     health = bind_health(settings)
