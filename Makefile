@@ -30,7 +30,8 @@ need = command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: $(2)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: build-secrets help run test test-unit test-process test-image lint format bench soak image docs \
+.PHONY: help run test test-unit test-process test-image lint lint-style lint-types lint-layers \
+	lint-shell lint-dockerfiles lint-spelling format bench soak image build-secrets docs \
 	compose-secrets up down clean
 
 help: ## List the targets
@@ -54,13 +55,25 @@ test-image: $(VENV)/.test ## Run the image ring (needs docker)
 	@$(call need,docker,install the Docker engine with buildx and compose)
 	PASTEBOX_REQUIRE=docker $(BIN)/pytest tests/image
 
-lint: $(VENV)/.lint ## Check style, types, layers, shell, Dockerfiles, spelling
+lint: lint-style lint-types lint-layers lint-shell lint-dockerfiles lint-spelling ## Check style, types, layers, shell, Dockerfiles, spelling
+
+lint-style: $(VENV)/.lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+lint-types: $(VENV)/.lint
 	$(BIN)/mypy
+
+lint-layers: $(VENV)/.lint
 	$(BIN)/lint-imports
-	$(if $(SCRIPTS),$(BIN)/shellcheck $(SCRIPTS))
-	$(if $(DOCKERFILES),$(BIN)/hadolint $(DOCKERFILES))
+
+lint-shell: $(VENV)/.lint
+	$(BIN)/shellcheck $(SCRIPTS)
+
+lint-dockerfiles: $(VENV)/.lint
+	$(BIN)/hadolint $(DOCKERFILES)
+
+lint-spelling: $(VENV)/.lint
 	$(BIN)/codespell
 
 format: $(VENV)/.lint ## Format the Python files and apply the safe fixes
