@@ -153,8 +153,6 @@ class IniLoader(loadwsgi.ConfigLoader):  # type: ignore[misc]  # PasteDeploy has
         context = self._named(conf.section, "use", object_type, use, conf.global_conf)
         context.global_conf.update(conf.additions)
         context.local_conf.update(conf.local_conf)
-        if "__file__" in conf.global_conf:
-            context.global_conf["__file__"] = conf.global_conf["__file__"]
         context.loader = self
         if context.protocol is None:
             context.protocol = _protocol_of(conf.section)

@@ -123,7 +123,7 @@ def _mentions(here: Reached) -> Iterator[tuple[str | None, str]]:
             scheme = word.partition(":")[0].lower()
             if scheme == "config":
                 yield word, word.partition("#")[2] or "main"
-            elif word and scheme not in {"egg", "call"}:
+            elif word:
                 yield None, word
 
 

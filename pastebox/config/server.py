@@ -108,8 +108,6 @@ def _resolve(
     use = local.pop("use").strip()
     base = _used(config, parser, section, use, conf.global_conf, (*chain, here))
     merged_globals = {**base.global_conf, **conf.additions}
-    if "__file__" in conf.global_conf:
-        merged_globals["__file__"] = conf.global_conf["__file__"]
     return _Resolved(
         base.use,
         base.protocol,

@@ -238,6 +238,13 @@ def test_environment_override_that_fits_nothing_is_refused(mount, name, text):
     assert name in str(caught.value)
 
 
+def test_dotted_option_wins_where_two_options_have_the_same_letters(mount):
+    mount.write("[app:main]\na.b = 1\na-b = 2\n")
+    mount.environ["PASTE__APP_MAIN__A__B"] = "3"
+    config = mount.read()
+    assert (config.get("app:main", "a.b"), config.get("app:main", "a-b")) == ("3", "2")
+
+
 def test_set_lines_then_arguments_win_over_environment_overrides(mount):
     mount.write("[app:main]\nuse = egg:Demo-App\na = 0\nb = 0\nc = 0\n")
     mount.environ |= {f"PASTE__APP_MAIN__{n}": "env" for n in "ABC"}

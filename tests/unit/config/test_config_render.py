@@ -42,6 +42,14 @@ def test_secrets_are_masked_by_value_wherever_they_come_from(config):
     assert "literal = x ******** y" in text
 
 
+def test_a_secret_too_short_to_be_searched_for_is_masked_where_it_is_used(mount):
+    mount.write("[DEFAULT]\np = %(SECRET_pin)s\n[app:main]\nuse = egg:Demo-App\nx = a%(p)sb\n")
+    mount.secret("pin", "42\n")
+    text = mount.read().render()
+    assert "p = ********" in text
+    assert "x = a********b" in text
+
+
 def test_secrets_are_listed_by_value(config):
     assert config.secrets() == {"s3cr3t-value"}
 

@@ -285,6 +285,15 @@ def test_part_of_an_egg_specification(mount):
     assert (part.distribution, part.entry_point, part.section) == ("Demo-App", "blog", "")
 
 
+def test_parts_of_composites_in_a_circle_are_still_each_found_once(mount):
+    mount.write(
+        "[composite:main]\nuse = egg:Demo-App#urlmap\n/a = b\n/c = app\n"
+        "[composite:b]\nuse = egg:Demo-App#urlmap\n/ = main\n[app:app]\nuse = egg:Demo-App\n"
+    )
+    found = {part.section for part in mount.parts()}
+    assert found == {"composite:main", "composite:b", "app:app"}
+
+
 def test_listing_parts_calls_no_factory(mount):
     mount.write("[app:main]\nuse = egg:Demo-App#failing\n")
     assert [part.entry_point for part in mount.parts()] == ["failing"]
