@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 
 from pastebox.errors import PasteboxError
 from pastebox.master.worker import start_worker
-from pastebox.process.report import report
 from pastebox.process.signals import SERVING, SignalQueue
 
 
@@ -46,7 +45,9 @@ def main(argv: Sequence[str]) -> int:
             gc.enable()
             return Master(request, signals, start, early).run()
         except PasteboxError as error:
-            report(error)
+            from pastebox.observe.logs import tell  # noqa: PLC0415  # errors only
+
+            tell(error, os.environ.get("PASTEBOX_LOG_FORMAT", ""))
             return error.exit_code
 
 

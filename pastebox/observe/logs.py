@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from configparser import ConfigParser, RawConfigParser
 from typing import IO, Any, TextIO
 
-from pastebox.errors import ConfigError
+from pastebox.errors import ConfigError, ExitCode, PasteboxError
 from pastebox.observe.moment import iso
+from pastebox.process.report import application_traceback, report
 
 _OURS = "pastebox"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -92,6 +93,23 @@ def configure(
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
+
+
+def tell(error: PasteboxError, log_format: str = "") -> None:
+    """Write an error as the log is written: a JSON object in a line, else text for people."""
+    formatters = [handler.formatter for handler in logging.getLogger().handlers]
+    if not any(isinstance(formatter, JSONFormatter) for formatter in formatters):
+        if log_format != "json":
+            report(error)
+            return
+        configure("json", "error")
+    facts: dict[str, object] = {"exit_code": int(error.exit_code)}
+    for name in ("file", "line", "section", "option", "found", "expected", "hint"):
+        if getattr(error, name) is not None:
+            facts[name] = getattr(error, name)
+    if error.__cause__ is not None and error.exit_code == ExitCode.APP_FAILED:
+        facts["traceback"] = application_traceback(error.__cause__)
+    logging.getLogger(_OURS).error("%s", error, extra=facts)
 
 
 def _configure_from_ini(loggers: RawConfigParser, variables: Mapping[str, str], level: str) -> None:

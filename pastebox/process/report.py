@@ -10,6 +10,7 @@ from typing import TextIO
 
 from pastebox.errors import PasteboxError
 
+_IMPORTLIB = os.path.join("", "importlib", "__init__.py")
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -30,13 +31,13 @@ def application_traceback(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and _is_machinery(trace):
         trace = trace.tb_next
-    shown = error.with_traceback(trace) if trace is not None else error
-    return "".join(traceback.format_exception(type(error), shown, trace))
+    return "".join(traceback.format_exception(type(error), error.with_traceback(trace), trace))
 
 
 def _is_machinery(trace: TracebackType) -> bool:
     name = trace.tb_frame.f_code.co_filename
     return (
         name.startswith((_OURS, "<frozen importlib"))
+        or name.endswith(_IMPORTLIB)
         or f"{os.sep}paste{os.sep}deploy{os.sep}" in name
     )

@@ -97,7 +97,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         self.serving_since = 0.0
         loop.counters.finished(int(task.status[:3]), self.written - before, seconds)
         if loop.access is not None:
-            loop.log(_record(self, task, began, seconds))
+            loop.log(_record(self, task, request, began, seconds))
         self.last_activity = time.time()
         loop.in_service.discard(self)
         self._after(task, request)
@@ -170,15 +170,18 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         )
 
 
-def _record(channel: Channel, task: Any, began: float, seconds: float) -> AccessRecord:
-    headers = task.request.headers
+def _record(
+    channel: Channel, task: Any, request: Any, began: float, seconds: float
+) -> AccessRecord:
+    """Describe what was asked and answered; the task of an error has a request of its own."""
+    headers = request.headers
     environ = getattr(task, "environ", None) or {}
     return AccessRecord(
         remote=str(environ.get("REMOTE_ADDR", channel.addr[0])),
         user=str(environ.get("REMOTE_USER", "-")),
         time=began,
-        method=str(getattr(task.request, "command", "-")),
-        target=str(getattr(task.request, "request_uri", "-")),
+        method=str(getattr(request, "command", "-")),
+        target=str(getattr(request, "request_uri", "-")),
         protocol=f"HTTP/{task.version}",
         status=int(task.status[:3]),
         size=task.content_bytes_written,

@@ -32,9 +32,9 @@ def run_worker(orders: socket.socket, ahead: Sequence[str] = AHEAD) -> int:
                 import_module(name)
         return _work(orders)
     except PasteboxError as error:
-        from pastebox.process.report import report  # noqa: PLC0415  # errors only
+        from pastebox.observe.logs import tell  # noqa: PLC0415  # errors only
 
-        report(error)
+        tell(error)
         return error.exit_code
     except SystemExit:
         raise

@@ -5,7 +5,7 @@ import signal
 import threading
 
 import pytest
-from app_process import APP, Answer, Call, wait_until
+from app_process import APP, LOGGERS, Answer, Call, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -192,25 +192,6 @@ def test_term_while_no_worker_is_alive_ends_with_0(serve):
             break
         wait_until(lambda: _answers(app), "the successor")
     assert app.stop() == 0
-
-
-LOGGERS = """
-[loggers]
-keys = root
-[handlers]
-keys = file
-[formatters]
-keys = plain
-[logger_root]
-level = INFO
-handlers = file
-[handler_file]
-class = FileHandler
-args = ("%(here)s/app.log", "a")
-formatter = plain
-[formatter_plain]
-format = %(levelname)s %(name)s %(message)s
-"""
 
 
 def test_usr1_reopens_log_files(serve, tmp_path):

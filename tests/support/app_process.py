@@ -126,6 +126,25 @@ use = egg:waitress#main
 SERVER = "host = 127.0.0.1\nport = 0\nthreads = 4"
 
 
+LOGGERS = """
+[loggers]
+keys = root
+[handlers]
+keys = file
+[formatters]
+keys = plain
+[logger_root]
+level = INFO
+handlers = file
+[handler_file]
+class = FileHandler
+args = ("%(here)s/app.log", "a")
+formatter = plain
+[formatter_plain]
+format = %(levelname)s %(name)s %(message)s
+"""
+
+
 class Answer:
     """A whole response: status, headers, body."""
 
