@@ -2,59 +2,40 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import subprocess
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pytest_docker.plugin import DockerComposeExecutor, get_docker_services
+from wiki_reader import Reader
 
 ROOT = Path(__file__).parents[2]
+UP = "up --detach --wait --no-build"
+DOWN = "down --volumes --remove-orphans --timeout 5"
 
 
 class Project:
-    """One Compose project of its own name, with its own secrets."""
+    """A running Compose project of the wiki, under a name of its own."""
 
-    def __init__(self, files: list[str], environ: dict[str, str]) -> None:
-        self.name = f"pastebox-test-{uuid.uuid4().hex[:8]}"
-        self.words = ["docker", "compose", "--project-name", self.name]
-        for file in files:
-            self.words += ["--file", str(ROOT / file)]
-        self.environ = {**os.environ, **environ}
+    def __init__(self, compose: DockerComposeExecutor) -> None:
+        self.compose = compose
 
-    def call(self, *words: str, timeout: float = 180) -> subprocess.CompletedProcess[str]:
-        """Run one Compose command and return what came of it."""
-        return subprocess.run(
-            [*self.words, *words],
-            env=self.environ,
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-
-    def do(self, *words: str, timeout: float = 180) -> str:
-        """Run one Compose command; fail with its output and the logs of all services."""
-        answer = self.call(*words, timeout=timeout)
-        if answer.returncode:
-            pytest.fail(f"compose {' '.join(words)}\n{answer.stdout}\n{self.logs()}")
-        return answer.stdout.strip()
+    def do(self, command: str) -> str:
+        """Run one Compose command, whose words are the shell's; fail with what it said."""
+        return self.compose.execute(command).decode().strip()
 
     def logs(self) -> str:
         """Return what every service logged."""
-        return self.call("logs", "--no-color").stdout
+        return self.do("logs --no-color")
 
-    def get(self, path: str) -> str:
-        """Return a page of the wiki."""
-        address = f"http://{self.do('port', 'wiki', '8080')}{path}"
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(address, timeout=20) as answer:
-            return answer.read().decode()
+    def front_page(self) -> str:
+        """Return the wiki's first page."""
+        status, text = Reader(f"http://{self.do('port wiki 8080')}").read("/")
+        assert status == 200, self.logs()
+        return text
 
 
 @pytest.fixture
@@ -78,43 +59,49 @@ def postgresql_image(docker) -> str:
 
 
 @pytest.fixture
-def project(secrets_dir: Path, wiki_image: str) -> Iterator[Callable[..., Project]]:
+def start(secrets_dir: Path, wiki_image: str, monkeypatch) -> Iterator[Callable[..., Project]]:
     """Start Compose projects; whatever happens, they are gone with their volumes afterwards."""
-    started: list[Project] = []
+    with contextlib.ExitStack() as stack:
 
-    def start(*files: str, **environ: str) -> Project:
-        given = {"SECRETS_DIR": str(secrets_dir), "WIKI_IMAGE": wiki_image, "PORT": "0", **environ}
-        made = Project(list(files), given)
-        started.append(made)
-        made.do("up", "--detach", "--wait", "--no-build")
-        return made
+        def begin(*files: str, **environ: str) -> Project:
+            given = {"SECRETS_DIR": str(secrets_dir), "WIKI_IMAGE": wiki_image, "PORT": "0"}
+            for name, text in (given | environ).items():
+                monkeypatch.setenv(name, text)
+            name = f"pastebox-test-{uuid.uuid4().hex[:8]}"
+            paths = [str(ROOT / file) for file in files]
+            project = Project(DockerComposeExecutor("docker compose", paths, name))
+            # Registered first: a set-up that fails leaves containers behind.
+            stack.callback(project.do, DOWN)
+            services = get_docker_services("docker compose", paths, name, [UP], [])
+            try:
+                stack.enter_context(services)
+            except Exception as error:  # the plugin has no type of its own
+                pytest.fail(f"{error}\n{project.logs()}", pytrace=False)
+            return project
 
-    yield start
-    for made in started:
-        made.call("down", "--volumes", "--remove-orphans", "--timeout", "5")
+        yield begin
 
 
 @pytest.mark.timeout(300)
-def test_the_wiki_keeps_its_pages_in_postgresql(project, postgresql_image, secrets_dir):
-    wiki = project("compose.yaml", POSTGRES_IMAGE=postgresql_image)
-    assert "<h1" in wiki.get("/")
+def test_the_wiki_keeps_its_pages_in_postgresql(start, postgresql_image, secrets_dir):
+    wiki = start("compose.yaml", POSTGRES_IMAGE=postgresql_image)
+    assert "<h1" in wiki.front_page()
     query = (
         "PGPASSWORD=$(cat /run/secrets/db_password) exec psql --host 127.0.0.1 --username wiki"
-        ' -Atc "select count(*) from page"'
+        ' --no-align --tuples-only --command "select count(*) from page"'
     )
-    assert int(wiki.do("exec", "--no-TTY", "db", "sh", "-c", query)) > 3
+    assert int(wiki.do(f"exec --no-TTY db sh -c '{query}'")) > 3
     for path in secrets_dir.iterdir():
         assert path.read_text() not in wiki.logs()
-    wiki.do("stop", "wiki")
-    state = wiki.do("ps", "--all", "--format", "{{.ExitCode}}", "wiki")
-    assert state == "0", wiki.logs()
-    wiki.do("up", "--detach", "--wait", "--no-build")
-    assert "<h1" in wiki.get("/")
+    wiki.do("stop wiki")
+    assert wiki.do("ps --all --format '{{.ExitCode}}' wiki") == "0", wiki.logs()
+    wiki.do(UP)
+    assert "<h1" in wiki.front_page()
 
 
 @pytest.mark.timeout(300)
-def test_the_override_does_without_a_database(project):
-    wiki = project("compose.yaml", "compose.sqlite.yaml")
-    assert wiki.do("ps", "--all", "--services").split() == ["wiki"]
-    assert "<h1" in wiki.get("/")
-    assert wiki.do("exec", "--no-TTY", "wiki", "ls", "/data/wiki.db") == "/data/wiki.db"
+def test_the_override_does_without_a_database(start):
+    wiki = start("compose.yaml", "compose.sqlite.yaml")
+    assert wiki.do("ps --all --services").split() == ["wiki"]
+    assert "<h1" in wiki.front_page()
+    assert wiki.do("exec --no-TTY wiki ls /data/wiki.db") == "/data/wiki.db"
