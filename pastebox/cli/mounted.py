@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pastebox.boot.paths import state_paths
 from pastebox.cli.state import Words, split_words
 from pastebox.config.locate import Located, locate
 from pastebox.config.model import AppSource, ConfigSpec
@@ -42,12 +43,18 @@ def located(
 ) -> Located:
     """Find the INI that the words, the environment or the mounted directory name.
 
+    Where there is none, it is the one that an earlier start generated: serve serves that.
+
     Raises:
         ConfigError: what is named is not there.
         NoPermissionError: it may not be read.
     """
     names = words_of(namespace).names
-    return locate(names[0] if names else None, settings, environ=environ, cwd=os.getcwd())
+    found = locate(names[0] if names else None, settings, environ=environ, cwd=os.getcwd())
+    generated = state_paths(None, settings, os.getcwd()).generated_ini
+    if found.spec is None and os.path.isfile(generated):
+        return found._replace(spec=ConfigSpec("config", generated, "main", "make-config"))
+    return found
 
 
 def source_of(
