@@ -89,6 +89,8 @@ class Drain:
         for channel in list(self._loop.channels.values()):
             if channel.lingers_until:
                 linger(channel)
+                if is_late and channel.connected:
+                    self._cut(channel)
             elif is_late:
                 self._cut(channel)
             elif self._may_close(channel, now - self._began):
@@ -101,20 +103,25 @@ class Drain:
             return False
         if channel.request is not None:  # something has come, but not a whole request
             return not channel.request.headers_finished and elapsed > _HEADER_GRACE_S
+        if _unacknowledged(channel.socket):
+            # An answer in our kernel's buffer is not read yet; what follows it can be seconds away.
+            channel.last_activity = time.time()
+            return False
         if self._began_wall - channel.last_activity >= _WARM_S:
             return True
         return time.time() - max(self._began_wall, channel.last_activity) > _WARM_GRACE_S
 
     def _cut(self, channel: Channel) -> None:
         """Give up on a connection at the deadline; count it if a request is lost by that."""
-        if channel.requests or channel.total_outbufs_len:
+        unsent = channel.total_outbufs_len + _unacknowledged(channel.socket)
+        if channel.requests or unsent:
             self.cut += 1
             running = channel.requests[0] if channel.requests else None
             channel.logger.warning(
                 "request cut off by the drain deadline path=%s seconds=%.1f unsent=%d",
                 running.path if running else "-",
                 time.monotonic() - channel.serving_since if channel.serving_since else 0.0,
-                channel.total_outbufs_len,
+                unsent,
             )
             if channel.serving_since:
                 channel.logger.warning("threads at the deadline:\n%s", _stacks())

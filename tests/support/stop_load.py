@@ -73,8 +73,12 @@ class _Connection:
         self.socket.settimeout(PATIENCE_S)
         if buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self.socket.connect(("127.0.0.1", port))
         self._left = b""
+        try:
+            self.socket.connect(("127.0.0.1", port))
+        except OSError:
+            self.socket.close()
+            raise
 
     def send(self, data: bytes) -> None:
         try:
@@ -175,13 +179,19 @@ class Load:
         for one in self._held:
             one.close()
 
+    def kill(self) -> None:
+        """Leave no program behind, whatever happened."""
+        if self._wrk is not None:
+            self._wrk.kill()
+            self._wrk.wait()
+
     def _read_wrk(self, text: str) -> None:
         done = re.search(r"(\d+) requests in", text)
         self.counts["answered"] += int(done[1]) if done else 0
-        errors = re.search(r"read (\d+), write (\d+)", text)
-        lost = sum(map(int, errors.groups())) if errors else 0
-        if lost:
-            self.counts["failed"] += lost
+        # Its "write" errors are refused connections, which it tries again and again.
+        errors = re.search(r"Socket errors: .*read (\d+)", text)
+        if errors and int(errors[1]):
+            self.counts["failed"] += int(errors[1])
             self.details.append(f"wrk: {errors[0]}")
         bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
         if bad:
@@ -306,6 +316,7 @@ def stop_once(
             stdout=out,
             stderr=subprocess.STDOUT,
         )
+    load = None
     try:
         _wait_for(port, process)
         load = Load(port, shape)
@@ -321,6 +332,8 @@ def stop_once(
         if process.poll() is None:
             process.kill()
             process.wait()
+        if load is not None:
+            load.kill()
     return Stop(load.counts, code, seconds, tuple(load.details), log.read_text(errors="replace"))
 
 
