@@ -24,6 +24,21 @@ setup_app(None, types.SimpleNamespace(local_conf={"sqlalchemy.url": sys.argv[1]}
 """
 
 
+@pytest.fixture(autouse=True)
+def _close_databases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close what applications opened; a served one keeps its engine until the process ends."""
+    opened: list[Engine] = []
+
+    def make(settings: dict[str, str]) -> Engine:
+        opened.append(make_engine(settings))
+        return opened[-1]
+
+    monkeypatch.setattr("pastebox_wiki.services.make_engine", make)
+    yield
+    for engine in opened:
+        engine.dispose()
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> dict[str, str]:
     return {
