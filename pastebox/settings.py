@@ -25,6 +25,10 @@ from pastebox.option import PREFIX, Given, Option, unset
 T = TypeVar("T")
 
 
+EARLY = frozenset({"ini", "set", "overlay_dir", "secrets_dir"})
+"""Settings by which the INI is found and read; its own section comes too late for them."""
+
+
 class Settings:
     """The resolved settings. Each attribute is typed by its row's converter."""
 
@@ -215,6 +219,15 @@ def resolve(
                 option=name,
                 message="is not a setting",
                 hint=f"did you mean {near}?" if near else "pastebox serve --help lists them",
+            )
+        if name in EARLY:
+            raise ConfigError(
+                file=entry.file,
+                line=entry.line,
+                section="pastebox",
+                option=name,
+                message="cannot be set here, for it is needed before the INI is read",
+                hint=f"use {known[name].flag} or {known[name].environment}",
             )
         given[name] = entry
     for option in known.values():

@@ -17,7 +17,7 @@ from pastebox.boot.refusal import refuse
 from pastebox.boot.start import Start
 from pastebox.boot.step import interruption, run_step
 from pastebox.config.model import ConfigSpec
-from pastebox.config.read import read_leniently
+from pastebox.config.read import read, read_leniently
 from pastebox.config.variables import MASK
 from pastebox.errors import AppError, PasteboxError, TemporaryError
 from pastebox.process.atomic import make_directory
@@ -248,9 +248,20 @@ def set_up_here(start: Start, spec: ConfigSpec, command: Command | None = None) 
     from pastebox.boot.setup_app import set_up  # noqa: PLC0415  # likewise
 
     os.environ.update(start.environ)
+    log_as_the_ini_says(start, spec)
     asked = command or Command("setup-app", speak=lambda text: start.report("setup-app", text))
     set_up(start.source(spec), start.environ, asked)
     start.faults.reach("in-setup", with_parent=True)
+
+
+def log_as_the_ini_says(start: Start, spec: ConfigSpec) -> None:
+    """Configure the INI's ``[loggers]``, as paster's setup-app does before it loads anything."""
+    config = read(start.source(spec), start.environ)
+    if config.has_loggers and start.settings.log_format == "ini":
+        from pastebox.observe.logs import configure  # noqa: PLC0415  # where the INI has [loggers]
+
+        level = start.settings.log_level
+        configure("ini", level, loggers=config.parser, variables=start.variables)
 
 
 def _now() -> str:

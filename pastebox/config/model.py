@@ -63,7 +63,7 @@ class ServerSpec(NamedTuple):
     Attributes:
         runner: the name in the runner registry (``waitress``), or the ``use`` as written
             where no runner of ours goes by it (``egg:pyruvate#main``).
-        use: the ``use`` value as the INI has it.
+        use: the ``use`` value as the INI has it, or the ``server`` setting that replaces it.
         section: the section's name (``server:main``).
         file: the file that holds the section.
         options: the section's own options, without ``use`` and protocol keys.

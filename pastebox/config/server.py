@@ -69,6 +69,7 @@ def server_spec(config: Config, settings: Settings) -> ServerSpec:
         if family(chosen) != family(runner) or protocol:
             options = survivors(options, origins, notes, runner, chosen)
         runner, protocol = chosen, ""
+        found = found._replace(use=settings.server)
     place_bind(options, origins, notes, settings)
     return ServerSpec(
         runner=runner,

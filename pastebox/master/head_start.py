@@ -12,7 +12,7 @@ import socket
 from typing import NamedTuple
 
 from pastebox.config.locate import Located
-from pastebox.config.model import Bind
+from pastebox.config.model import Bind, ConfigSpec
 from pastebox.master.prepare import Prepared, bind_origin, find, prepare
 from pastebox.master.request import ServeRequest
 from pastebox.process import sockets as listening
@@ -53,10 +53,11 @@ def head_start(request: ServeRequest) -> HeadStart:
         PasteboxError: what keeps it from being served.
     """
     located, settings = find(request)
+    spec = located.spec or _generated(settings)
     prepared = None
     # A hook may write what is read here, or export what it refers to.
-    if located.spec is not None and not _has_hooks(settings.hooks_dir):
-        prepared = prepare(request, located.spec, settings)
+    if spec is not None and not _has_hooks(settings.hooks_dir):
+        prepared = prepare(request, spec, settings)
         settings = prepared.settings
     health = bind_health(settings)
     listeners, unlink = bind_application(request, prepared) if prepared else ([], [])
@@ -68,8 +69,16 @@ def head_start(request: ServeRequest) -> HeadStart:
         listeners=listeners,
         unlink=unlink,
         notify=NotifyReceiver(request.environ.get("TMPDIR", "/tmp")),  # noqa: S108  # only where there is no abstract name space
-        is_settled=settings.mode != "sleep" and is_settled(request, located, settings),
+        is_settled=prepared is not None and is_settled(request, located, settings),
     )
+
+
+def _generated(settings: Settings) -> ConfigSpec | None:
+    """Return the INI that an earlier first boot made."""
+    from pastebox.boot.paths import state_paths  # noqa: PLC0415  # where none is given or mounted
+
+    path = state_paths(None, settings, os.getcwd()).generated_ini
+    return ConfigSpec("config", path, "main", "make-config") if os.path.isfile(path) else None
 
 
 def bind_health(settings: Settings) -> socket.socket | None:
@@ -111,7 +120,7 @@ def is_settled(request: ServeRequest, located: Located, settings: Settings) -> b
     Raises:
         PasteboxError: first boot is refused, with the reason.
     """
-    if located.spec is None or settings.wait_for or _has_hooks(settings.hooks_dir):
+    if settings.mode == "sleep" or settings.wait_for or _has_hooks(settings.hooks_dir):
         return False
     if settings.setup == "never":
         return True

@@ -90,11 +90,13 @@ class Master:
         configure(settings.log_format, settings.log_level)
         for name, near in unknown_names(self.request.environ):
             log.warning("unknown variable %s%s", name, f", did you mean {near}" if near else "")
+        for note in self._prepared.spec.notes if self._prepared is not None else ():
+            log.info("%s", note)
         if settings.mode == "sleep":
             self.status.enter(phases.SLEEPING)
             log.info("sleeping: nothing is served; pastebox explain says what would be")
         elif self._start.is_settled:
-            self._serve(self._start.located.spec, settings)
+            self._serve(None, settings)
         else:
             self._boot = first_boot.start_boot(
                 self.request, self._start.located, settings, self._notify.address, self._in_child
@@ -138,8 +140,8 @@ class Master:
         self._tell_systemd(STATUS=f"{phase} {detail}")
 
     def _serve(self, spec: ConfigSpec | None, settings: Settings) -> None:
-        assert spec is not None  # noqa: S101  # first boot made an INI, or refused
         if self._prepared is None:
+            assert spec is not None  # noqa: S101  # first boot made an INI, or refused
             self._prepared = prepare(self.request, spec, settings)
         if not self._listeners:
             self._listeners, self._unlink = bind_application(self.request, self._prepared)

@@ -26,11 +26,14 @@ def report(error: PasteboxError, stream: TextIO | None = None) -> None:
 def application_traceback(error: BaseException) -> str:
     """Format an exception as Python does, from the first frame that is not ours.
 
-    Frames of PasteDeploy before the application's first are cut off as well.
+    Frames of PasteDeploy before the application's first are cut off as well. When no frame is
+    the application's, the defect is ours, and all of them are shown.
     """
     trace = error.__traceback__
     while trace is not None and _is_machinery(trace):
         trace = trace.tb_next
+    if trace is None and not isinstance(error, SyntaxError | ImportError):
+        trace = error.__traceback__
     return "".join(traceback.format_exception(type(error), error.with_traceback(trace), trace))
 
 

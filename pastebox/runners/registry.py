@@ -88,8 +88,8 @@ def _unknown(spec: ServerSpec, origin: Origin) -> ConfigError | UnavailableError
     return ConfigError(
         file=origin.file,
         line=origin.line,
-        section=spec.section,
-        option="use",
+        section=spec.section if origin.file else None,
+        option="use" if origin.file else origin.text,
         found=f'"{spec.use}"',
         expected="a server that is known: " + ", ".join(RUNNERS),
         hint=f"did you mean {near}?" if near else "PASTEBOX_SERVER replaces the INI's choice",

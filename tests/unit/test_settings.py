@@ -38,14 +38,24 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_every_spelling_of_a_row_is_accepted(row):
     text = example(row)
     value = row.converter.read(text)
-    for resolved in (
+    spellings = [
         resolve({row.name: text}, {}),
         resolve({}, {row.environment: text}),
         resolve({}, {f"{row.environment}_FILE": "/f"}, read_file=lambda path: text),
-        resolve({}, {}, {row.name: given(text)}),
-    ):
+    ]
+    if row.name not in table.EARLY:
+        spellings.append(resolve({}, {}, {row.name: given(text)}))
+    for resolved in spellings:
         assert resolved.value(row) == value
         assert resolved.origin(row.name) != "default"
+
+
+@pytest.mark.parametrize("name", sorted(table.EARLY))
+def test_what_is_needed_to_read_the_ini_is_refused_in_it(name):
+    with pytest.raises(ConfigError) as caught:
+        resolve({}, {}, {name: given("x")})
+    assert "needed before" in str(caught.value)
+    assert f"PASTEBOX_{name.upper()}" in str(caught.value.hint)
 
 
 @each_row
@@ -61,6 +71,8 @@ def test_defaults_are_values_that_their_own_reader_accepts(row):
 def test_argument_wins_over_environment_over_section(row):
     text = example(row)
     section = {row.name: given(row.default or "x" if not row.converter.choices else text)}
+    if row.name in table.EARLY:
+        section = {}
     resolved = resolve({row.name: text}, {row.environment: text}, section)
     assert resolved.origin(row.name) == f"argument {row.flag}"
     resolved = resolve({}, {row.environment: text}, section)
