@@ -28,6 +28,13 @@ PORTS = ("8080", "8081", "9090")
 _NAMES = re.compile(r"(?:--name|--tag|docker volume create)[ =]([\w.-]+)|-v ([\w.-]+):/")
 _LIMIT_S = 60.0
 _BUILD_LIMIT_S = 600.0
+# How pip in a build reaches the index of a machine like this one (see examples/wiki/Dockerfile).
+_REACH_INDEX = (
+    "--mount=type=secret,id=ca_bundle,target=/tmp/ca_bundle,mode=0444"
+    " --mount=type=secret,id=pip_conf,target=/tmp/pip_conf,mode=0444"
+    " if [ -s /tmp/ca_bundle ]; then export PIP_CERT=/tmp/ca_bundle; fi;"
+    " if [ -s /tmp/pip_conf ]; then export PIP_CONFIG_FILE=/tmp/pip_conf; fi;"
+)
 
 
 class Server:
@@ -154,8 +161,11 @@ class Sandbox:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         text = block.text + "\n"
-        text = text.replace("FROM pastebox\n", f"FROM {self._image}\n") if self._image else text
-        text = text if self._image else self._local(text)
+        if self._image is None:
+            text = self._local(text)
+        elif block.language == "dockerfile":
+            text = text.replace("FROM pastebox\n", f"FROM {self._image}\n")
+            text = text.replace("RUN pip ", f"RUN {_REACH_INDEX} pip ")
         with path.open("a" if block.kind == "append" else "w") as file:
             file.write(text)
         if mode:
