@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -105,9 +105,15 @@ def find_section(parser: IniParser, prefixes: Sequence[Sequence[str]], name: str
 
 
 def section_conf(
-    parser: IniParser, section: str, global_conf: Mapping[str, str] | None
+    parser: IniParser,
+    section: str,
+    global_conf: Mapping[str, str] | None,
+    replaced: Container[str] = (),
 ) -> SectionConf:
     """Read one section: ``set``, ``get``, and the rule that defaults drop options.
+
+    An option in ``replaced`` need not expand, and is left out where it does not: its value
+    comes from elsewhere.
 
     Raises:
         ConfigError: a value cannot be expanded, or ``get`` names an unknown default.
@@ -130,7 +136,7 @@ def section_conf(
         elif option in defaults:
             if option in own:
                 dropped.append(option)
-        else:
+        elif option not in replaced or _expands(parser, section, option):
             local[option] = parser.get(section, option)
             places[option] = parser.place(section, option)
     for name, option in wanted.items():
@@ -146,6 +152,14 @@ def section_conf(
         local[name] = merged[source]
         places[name] = parser.place(section, option)
     return SectionConf(section, local, merged, additions, places, tuple(dropped))
+
+
+def _expands(parser: IniParser, section: str, option: str) -> bool:
+    try:
+        parser.get(section, option)
+    except ConfigError:
+        return False
+    return True
 
 
 def include_path(uri: str, relative_to: str | None) -> tuple[str, str | None]:

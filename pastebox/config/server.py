@@ -22,6 +22,8 @@ from pastebox.settings import Settings
 
 PROTOCOLS = ("paste.server_factory", "paste.server_runner")
 DEFAULT_RUNNER = "waitress"
+ADDRESS = ("host", "port")
+"""Options of a server that settings of the same name replace."""
 
 
 class _Resolved(NamedTuple):
@@ -55,7 +57,8 @@ def server_spec(config: Config, settings: Settings) -> ServerSpec:
         section = ""
         notes.append(f"the INI has no [server:main], {DEFAULT_RUNNER} serves")
     if section:
-        found = _resolve(config, config.parser, section, config.source.variables, ())
+        replaced = frozenset(name for name in ADDRESS if getattr(settings, name) is not None)
+        found = _resolve(config, config.parser, section, config.source.variables, (), replaced)
     else:
         origin = Origin("default, there is no [server:main]")
         globals_ = {**config.parser.defaults(), **config.source.variables}
@@ -90,13 +93,14 @@ def _resolve(
     section: str,
     global_conf: Mapping[str, str],
     chain: tuple[tuple[str, str], ...],
+    replaced: frozenset[str],
 ) -> _Resolved:
     """Follow ``use`` from one section; the nearer section's options win."""
     here = (parser.filename, section)
     if here in chain:
         names = " -> ".join(f"[{name}]" for _, name in (*chain[chain.index(here) :], here))
         raise parser.error(section, "use", f"refers to itself: {names}")
-    conf = section_conf(parser, section, global_conf)
+    conf = section_conf(parser, section, global_conf, replaced)
     local = dict(conf.local_conf)
     local.pop("require", None)
     explicit = [key for key in PROTOCOLS if key in local]
@@ -107,7 +111,7 @@ def _resolve(
         origins = {**conf.places, "use": parser.place(section, protocol)}
         return _Resolved(target, protocol, local, conf.global_conf, origins)
     use = local.pop("use").strip()
-    base = _used(config, parser, section, use, conf.global_conf, (*chain, here))
+    base = _used(config, parser, section, use, conf.global_conf, (*chain, here), replaced)
     merged_globals = {**base.global_conf, **conf.additions}
     return _Resolved(
         base.use,
@@ -125,6 +129,7 @@ def _used(
     use: str,
     global_conf: Mapping[str, str],
     chain: tuple[tuple[str, str], ...],
+    replaced: frozenset[str],
 ) -> _Resolved:
     """Resolve what ``use`` names: an entry point, a section here, or one in another file."""
     scheme = use.partition(":")[0].lower() if is_uri(use) else ""
@@ -144,13 +149,13 @@ def _used(
     try:
         if not scheme:
             target = find_section(parser, SERVER_PREFIXES, use)
-            return _resolve(config, parser, target, global_conf, chain)
+            return _resolve(config, parser, target, global_conf, chain, replaced)
         path, name = include_path(use, os.path.dirname(parser.filename))
         other = config.documents.included(path, global_conf)
         target = find_section(other, SERVER_PREFIXES, name or "main")
     except ConfigError as error:
         raise _from(parser, section, use, error) from error.__cause__
-    return _resolve(config, other, target, global_conf, chain)
+    return _resolve(config, other, target, global_conf, chain, replaced)
 
 
 def _from(parser: IniParser, section: str, use: str, error: ConfigError) -> ConfigError:

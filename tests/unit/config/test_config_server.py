@@ -128,6 +128,14 @@ def test_host_and_port_settings_replace_tcp_addresses_only(mount, options, setti
     assert ("socket" in str(spec.notes) or "bind" in str(spec.notes)) == ("/s" in options)
 
 
+def test_an_address_that_is_replaced_need_not_expand(mount):
+    """Kinto's INI has ``port = %(http_port)s``, for ``pserve kinto.ini http_port=8888``."""
+    mount.write(f"{APP}[server:main]\nuse = egg:waitress\nport = %(http_port)s\nhost = ::1\n")
+    assert mount.server(port="2").options == {"host": "::1", "port": "2"}
+    with pytest.raises(ConfigError, match="http_port"):
+        mount.server(host="::")
+
+
 def test_setting_server_keeps_options_of_the_same_family(mount):
     mount.write(f"{APP}[server:main]\nuse = egg:Flup#fcgi_fork\nsocket = /s\n")
     spec = mount.server(server="flup_fcgi_thread")
