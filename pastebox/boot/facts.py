@@ -49,7 +49,7 @@ def gather(start: Start, *, lock_proves_death: bool = False) -> Situation:
         return Situation(facts, spec, fingerprint, None)
     facts = _base(start, spec)
     if content is None:
-        facts = facts._replace(has_setup=config is None or _has_setup(parts))
+        facts = facts._replace(has_setup=config is None or _has_setup(start, parts))
         return Situation(facts, spec, fingerprint, None)
     try:
         journal = journals.parse(content)
@@ -116,10 +116,13 @@ def _fingerprint(config: Config, parts: "list[NamedPart]") -> Fingerprint:
     return Fingerprint(tuple(sorted({part.label for part in parts})), digest)
 
 
-def _has_setup(parts: "list[NamedPart]") -> bool:
-    from pastebox.boot.parts import has_setup  # noqa: PLC0415  # a first start only
+def _has_setup(start: Start, parts: "list[NamedPart]") -> bool:
+    from pastebox.boot.hooks import has_hooks  # noqa: PLC0415  # a first start only
+    from pastebox.boot.parts import has_setup  # noqa: PLC0415  # likewise
 
-    return any(has_setup(part) for part in parts)
+    # The setup may be the operator's: an OpenStack API has "db sync" in a hook, and no websetup.
+    is_hooked = has_hooks(start.settings.hooks_dir, ("pre-setup", "post-setup"))
+    return is_hooked or any(has_setup(part) for part in parts)
 
 
 def _base(start: Start, spec: ConfigSpec | None) -> Facts:

@@ -8,13 +8,14 @@ it exports reaches the later hooks, the setup and the server.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from pastebox.errors import NoPermissionError, PasteboxError
 from pastebox.process.deadline import Deadline
 from pastebox.settings import Settings
 
 PHASES = ("pre-config", "post-config", "pre-setup", "post-setup", "pre-serve", "post-stop")
+_SUFFIXES = (".sh", ".py", ".envsh")
 Changes = dict[str, str | None]
 Report = Callable[[str, str], None]
 
@@ -52,6 +53,25 @@ def run_phase(
     return changes
 
 
+def has_hooks(hooks_dir: str, phases: Iterable[str]) -> bool:
+    """Whether something would run in one of the phases; what cannot be looked at would be told."""
+    for phase in phases:
+        try:
+            names = os.listdir(os.path.join(hooks_dir, phase))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            return True
+        if any(_is_hook(os.path.join(hooks_dir, phase, name)) for name in names):
+            return True
+    return False
+
+
+def _is_hook(path: str) -> bool:
+    is_named = os.path.splitext(path)[1] in _SUFFIXES
+    return is_named and not os.path.basename(path).startswith(".") and not os.path.isdir(path)
+
+
 def apply(environ: Mapping[str, str], changes: Changes) -> dict[str, str]:
     """Return the environment with the changes made."""
     merged = {**environ, **changes}
@@ -62,7 +82,7 @@ def _run(
     phase: str, path: str, settings: Settings, environ: dict[str, str], report: Report
 ) -> Changes:
     suffix = os.path.splitext(path)[1]
-    if suffix not in (".sh", ".py", ".envsh"):
+    if suffix not in _SUFFIXES:
         report("hook", f"ignored, it ends in none of .sh .py .envsh hook={path}")
         return {}
     report("hook", f"running phase={phase} hook={path}")

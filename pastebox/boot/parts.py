@@ -25,7 +25,8 @@ class NamedPart(NamedTuple):
 
     Attributes:
         distribution: its normalised name; empty for one that is named as ``module:object``.
-        version: the distribution's, as its metadata directory or its metadata says.
+        version: the distribution's, as its metadata directory or its metadata says; for a module
+            that of the distribution of the same name, so that an upgrade is seen.
         name: the entry point's name, or the top-level module's.
         installer: the value of its ``paste.app_install`` entry point, if it has one.
     """
@@ -37,7 +38,7 @@ class NamedPart(NamedTuple):
 
     @property
     def label(self) -> tuple[str, str]:
-        """Name and version, for the journal; without a distribution there is no version."""
+        """Name and version, for the journal."""
         return self.distribution or self.name, self.version
 
 
@@ -72,7 +73,8 @@ def _named(config: Config) -> Iterator[tuple[str, str, str]]:
 
 def _part(kind: str, name: str, entry_point: str) -> NamedPart | None:
     if kind == "module":
-        return NamedPart("", "", name, "")
+        installed = glance(name)
+        return NamedPart("", installed.version if installed else "", name, "")
     name = normalised(name)
     groups, version = _glance(name) or _look(name) or ({}, "")
     # A filter or a composite of the same spelling is no application.
