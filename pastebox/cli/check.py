@@ -15,7 +15,7 @@ from pastebox.config.server import server_spec
 from pastebox.config.source import load_app
 from pastebox.errors import AppError, ExitCode, PasteboxError
 from pastebox.process.report import report
-from pastebox.runners.registry import known_runners
+from pastebox.runners.registry import known_runners, load_runner
 from pastebox.settings import Settings
 
 
@@ -59,9 +59,12 @@ def _errors(
     yield from logging_faults(config)
 
     def server() -> None:
-        fault = server_fault(server_spec(config, mounted.settings), known_runners())
+        spec = server_spec(config, mounted.settings)
+        fault = server_fault(spec, known_runners())
         if fault is not None:
             raise fault
+        if spec.runner in known_runners():
+            load_runner(spec).binds(spec)  # its extra is there, its options are known
 
     if not missing_was_said:
         yield from _raised(server)

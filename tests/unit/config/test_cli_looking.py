@@ -149,11 +149,35 @@ def test_check_reports_the_server_and_the_application_in_one_run(mount, verb):
     assert (answer.code, answer.lines[-1]) == (78, "2 errors")
 
 
+def test_check_refuses_what_serve_would_refuse_of_the_server(mount, verb):
+    mount.write(
+        "[app:main]\nuse = call:theapp:app\n[server:main]\nuse = egg:waitress#main\ntreads = 4\n"
+    )
+    answer = verb(check, mount.ini, "--no-app")
+    assert answer.code == 78
+    assert "[server:main] treads: waitress has no such option" in answer.text
+
+
+def test_check_refuses_a_server_that_this_release_cannot_run(mount, verb):
+    mount.write("[app:main]\nuse = call:theapp:app\n[server:main]\nuse = egg:Paste#http\n")
+    assert verb(check, mount.ini, "--no-app").code == 69
+
+
 @pytest.mark.parametrize("module", [check, config])
 def test_without_an_ini_the_places_are_listed(mount, verb, module, monkeypatch):
     monkeypatch.setattr("pastebox.config.locate.locate.__kwdefaults__", {"etc_dir": str(mount.etc)})
     with pytest.raises(ConfigError, match="no INI was found; looked at argument: none, PASTEBOX"):
         verb(module, "x=1")
+
+
+def test_an_ini_that_an_earlier_start_generated_is_the_one(mount, verb, monkeypatch):
+    """serve serves it, so the verbs that only look must look at it."""
+    monkeypatch.setattr("pastebox.config.locate.locate.__kwdefaults__", {"etc_dir": "/nonexistent"})
+    state = mount.root / ".pastebox"
+    state.mkdir()
+    (state / "app.ini").write_text("[app:main]\nuse = call:theapp:app\nx = 2\n")
+    answer = verb(config, "y=1")
+    assert "x = 2" in answer.lines
 
 
 @pytest.mark.usefixtures("good")
