@@ -1,8 +1,8 @@
 """Write the reference pages that follow from the code.
 
-``python docs/generate.py [DIRECTORY]``: the directory is docs/reference unless another is named. A test compares what this writes with
-what is committed, so after a change of the settings table, the exit codes, the arguments or the
-registry: run it, and commit the pages with the change.
+``python docs/generate.py [DIRECTORY]``: the directory is docs/reference unless another is named.
+A test compares what this writes with what is committed, so after a change of the settings table,
+the exit codes, the arguments or the registry: run it, and commit the pages with the change.
 """
 
 from __future__ import annotations

@@ -80,6 +80,13 @@ class Server:
                     return comes_in(expected, self.log)
         return True
 
+    def wait_for_end(self, limit_s: float) -> None:
+        """Wait until nothing of it runs any more."""
+        deadline = time.monotonic() + limit_s
+        with self._news:
+            while not self._is_over and self._news.wait(deadline - time.monotonic()):
+                pass
+
     def end(self) -> None:
         """Stop it as an operator would, and everything that it left in its group; once."""
         if self.process.stdout is None or self.process.stdout.closed:
@@ -87,10 +94,7 @@ class Server:
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
-            deadline = time.monotonic() + 30
-            with self._news:
-                while not self._is_over and self._news.wait(deadline - time.monotonic()):
-                    pass
+            self.wait_for_end(30)
             if self._is_over:
                 break
         self.process.wait()
@@ -184,6 +188,8 @@ class Sandbox:
             timeout=_BUILD_LIMIT_S if "docker build" in text or "make" in text else _LIMIT_S,
             check=False,
         )
+        if text.startswith("docker stop") and self.servers:
+            self.servers[-1].wait_for_end(_LIMIT_S)  # --rm removes it a moment later
         shown = f"line {block.line}: $ {text}\nstatus {answer.returncode}\n{answer.stdout}"
         shown += "".join(f"\n--- log\n{server.log}" for server in self.servers)
         asked = [int(word[5:]) for word in block.words if word.startswith("exit=")]
