@@ -175,11 +175,13 @@ class WaitressLoop:
         if event & (_IN | _GONE):
             if channel.readable():
                 wasyncore.read(channel)
-            elif event & _GONE and not channel.requests:
-                channel.close_now()  # what is left to send has nobody to receive it
+            elif event & _GONE:
+                # What is left to send has nobody to receive it, and a thread that waits for
+                # room in the buffers must be told.
+                channel.close_now()
                 return
             else:
-                self._disarm(channel, is_gone=bool(event & _GONE))
+                self._disarm(channel)
         if event & _OUT and channel.is_registered:
             wasyncore.write(channel)
         self.review(channel)
@@ -206,18 +208,14 @@ class WaitressLoop:
             self._poller.register(channel._fileno, events)  # noqa: SLF001  # waitress's name
             channel.is_registered = True
 
-    def _disarm(self, channel: Channel, *, is_gone: bool) -> None:
+    def _disarm(self, channel: Channel) -> None:
         """Stop reporting input that nobody wants yet.
 
         The flag goes down before the poller is told and the channel is asked once more after:
         its thread either sees the flag and wakes us, or has finished and is seen here.
         """
         channel.is_armed = False
-        if is_gone:  # errors and hang-ups are reported whatever the mask says
-            self._poller.unregister(channel._fileno)  # noqa: SLF001  # waitress's name
-            channel.is_registered = channel.wants_output = False
-        else:
-            self._register(channel)
+        self._register(channel)
         if channel.readable():
             self.review(channel)
 

@@ -23,7 +23,7 @@ _DESCRIPTORS_KEPT = 200
 
 
 def _number(text: str) -> int:
-    if not text.strip().isdecimal():
+    if not (text.isascii() and text.strip().isdecimal()):
         raise ValueError
     return int(text)
 

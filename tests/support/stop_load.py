@@ -318,7 +318,7 @@ def stop_once(
         )
     load = None
     try:
-        _wait_for(port, process)
+        _wait_for(port, process, log)
         load = Load(port, shape)
         load.start()
         time.sleep(rng.uniform(*shape.term_after_s))
@@ -337,7 +337,7 @@ def stop_once(
     return Stop(load.counts, code, seconds, tuple(load.details), log.read_text(errors="replace"))
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end and process.poll() is None:
         try:
@@ -349,4 +349,4 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         connection.answer()
         connection.close()
         return
-    raise AssertionError("the server did not start")
+    raise AssertionError(f"the server did not start:\n{log.read_text()}")
