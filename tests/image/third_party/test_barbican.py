@@ -15,10 +15,10 @@ import pytest
 FOLDER = Path(__file__).parent / "barbican"
 OVERLAY = f"{FOLDER}/without-keystone.ini:/etc/pastebox/conf.d/without-keystone.ini:ro"
 KEYSTONE = "PASTE__FILTER_AUTHTOKEN__WWW_AUTHENTICATE_URI=http://keystone.invalid/v3"
-MIGRATION = "hook running phase=pre-setup hook=/docker-entrypoint.d/pre-setup/10-migrate.sh"
+MIGRATION = "Running upgrade  -> "
 ASKED_KEYSTONE = {
     "X-Identity-Status": "Confirmed",
-    "X-Roles": "creator",
+    "X-Roles": "creator,member",
     "X-User-Id": "alice",
     "X-Project-Id": "wonderland",
 }

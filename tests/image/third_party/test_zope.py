@@ -35,4 +35,3 @@ def test_the_instance_is_served_and_keeps_what_is_made(run, zope, options, clien
     second.wait_for_log("listening on")
     assert client(second).ask("/garden/title_or_id").body == "The garden"
     assert second.stop() == 0
-    assert "first boot: boot nothing to do" in second.logs()
