@@ -86,17 +86,18 @@ def boot(
     return Boot(start).run()
 
 
-def nothing_to_do(
+def why_nothing_to_do(
     located: Located,
     settings: Settings,
     variables: Mapping[str, str],
     environ: Mapping[str, str],
     *,
     sets: Sets = (),
-) -> bool:
-    """Whether the journal leaves no step to a start that is to serve; hooks do not count.
+) -> str:
+    """Return why the journal leaves no step to a start that is to serve; empty if it leaves one.
 
-    It is cheap: nothing is imported of the application, nothing is locked, nothing written.
+    Hooks do not count. It is cheap: nothing is imported of the application, nothing is locked,
+    nothing written.
 
     Raises:
         PasteboxError: the state is refused, or the INI is wrong.
@@ -104,7 +105,7 @@ def nothing_to_do(
     start = make_start(located, settings, variables, environ, lambda *_: None, sets=sets)
     decided = plan(gather(start).facts, start.policy)
     refuse(decided)
-    return decided.serve and not decided.steps
+    return decided.reason if decided.serve and not decided.steps else ""
 
 
 class Boot:

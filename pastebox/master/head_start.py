@@ -33,7 +33,7 @@ class HeadStart(NamedTuple):
         listeners: the bound sockets of the application, if its address is known.
         unlink: paths of Unix sockets to remove at the end.
         notify: where workers report to.
-        is_settled: nothing is to be done before serving.
+        settled: why nothing is to be done before serving; empty if there is something.
     """
 
     located: Located
@@ -43,7 +43,7 @@ class HeadStart(NamedTuple):
     listeners: list[socket.socket]
     unlink: list[str]
     notify: NotifyReceiver
-    is_settled: bool
+    settled: str
 
 
 def head_start(request: ServeRequest) -> HeadStart:
@@ -69,7 +69,7 @@ def head_start(request: ServeRequest) -> HeadStart:
         listeners=listeners,
         unlink=unlink,
         notify=NotifyReceiver(request.environ.get("TMPDIR", "/tmp")),  # noqa: S108  # only where there is no abstract name space
-        is_settled=prepared is not None and is_settled(request, located, settings),
+        settled="" if prepared is None else why_settled(request, located, settings),
     )
 
 
@@ -114,19 +114,21 @@ def listen(listeners: list[socket.socket]) -> None:
         listener.setblocking(False)
 
 
-def is_settled(request: ServeRequest, located: Located, settings: Settings) -> bool:
-    """Whether there is nothing to do before serving: no step, no hook, nothing to wait for.
+def why_settled(request: ServeRequest, located: Located, settings: Settings) -> str:
+    """Return why there is nothing to do before serving: no step, no hook, nothing to wait for.
+
+    It is empty where there is something.
 
     Raises:
         PasteboxError: first boot is refused, with the reason.
     """
     if settings.mode == "sleep" or settings.wait_for or _has_hooks(settings.hooks_dir):
-        return False
+        return ""
     if settings.setup == "never":
-        return True
-    from pastebox.boot.run import nothing_to_do  # noqa: PLC0415  # after the cheap answers
+        return "setup=never"
+    from pastebox.boot.run import why_nothing_to_do  # noqa: PLC0415  # after the cheap answers
 
-    return nothing_to_do(located, settings, request.words, request.environ, sets=request.sets)
+    return why_nothing_to_do(located, settings, request.words, request.environ, sets=request.sets)
 
 
 def _has_hooks(directory: str) -> bool:

@@ -95,7 +95,8 @@ class Master:
         if settings.mode == "sleep":
             self.status.enter(phases.SLEEPING)
             log.info("sleeping: nothing is served; pastebox explain says what would be")
-        elif self._start.is_settled:
+        elif self._start.settled:
+            log.info("first boot: boot nothing to do: %s", self._start.settled)
             self._serve(None, settings)
         else:
             self._boot = first_boot.start_boot(
