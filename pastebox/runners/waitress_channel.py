@@ -112,7 +112,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         except ClientDisconnected:
             self.logger.info("client disconnected path=%s", request.path)
             task.close_on_finish = True
-        except Exception:  # the boundary between the application and the server
+        except BaseException:  # an application's SystemExit must not end the thread
             self.logger.exception("exception while serving path=%s", request.path)
             task = self._error_task(task, request)
         return task

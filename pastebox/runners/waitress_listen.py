@@ -36,7 +36,7 @@ class TaskPool:
             channel = self._queue.get()
             try:
                 channel.service()
-            except Exception:  # a thread must outlive whatever one request does to it
+            except BaseException:  # a thread must outlive whatever one request does to it
                 channel.logger.exception("defect while serving")
                 channel.will_close = True
                 channel.loop.wake(channel)
@@ -49,8 +49,9 @@ class _Listening:
     loop: WaitressLoop
 
     def handle_accept(self) -> None:
-        for _ in range(_ACCEPTED_AT_ONCE):
-            if not self.loop.has_room():
+        for number in range(_ACCEPTED_AT_ONCE):
+            # Only a newcomer may cost anybody his place, so a full house asks the poller first.
+            if (number and self.loop.is_full) or not self.loop.has_room():
                 return
             before = len(self.loop.channels)
             super().handle_accept()  # type: ignore[misc]  # waitress's, beside this class

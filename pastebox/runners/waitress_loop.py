@@ -31,6 +31,8 @@ from pastebox.runners.waitress_listen import TaskPool, TcpListener, UnixListener
 
 _IN, _OUT, _GONE = 1, 4, 8 | 16  # POLLIN, POLLOUT, POLLERR | POLLHUP: the same for poll and epoll
 _HEARTBEAT_S = 5.0
+_EVICTABLE_S = 1.0
+"""A connection that was active, or made, this recently is likely to have a request under way."""
 _COMPLAINT_S = 10.0
 """How often the same lack of room is logged."""
 _LOG_DELAY_S = 0.1
@@ -242,23 +244,32 @@ class WaitressLoop:
 
     # -- acceptance ----------------------------------------------------------------------------
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the connection limit is reached; a drain takes everybody who waits."""
+        return self.drain is None and len(self.channels) >= self.adj.connection_limit
+
     def has_room(self) -> bool:
         """Whether one more connection fits; at the limit the longest idle ones make room."""
-        if self.drain is not None or len(self.channels) < self.adj.connection_limit:
-            return True
-        if self.evict_idle():
+        if not self.is_full or self.evict_idle():
             return True
         self.pause_accepting("all connections are busy", limit=self.adj.connection_limit)
         return False
 
     def evict_idle(self) -> bool:
         """Close the connections that have been idle longest; false if none is idle."""
-        idle = [channel for channel in self.channels.values() if channel.is_idle]
+        idle = self._evictable()
         idle.sort(key=lambda channel: channel.last_activity)
         for channel in idle[: max(1, self.adj.connection_limit // 50)]:
             channel.will_close = True
             self.review(channel)
         return bool(idle)
+
+    def _evictable(self) -> list[Channel]:
+        """Return connections that are idle, and not for this moment only."""
+        before = time.time() - _EVICTABLE_S
+        everybody = self.channels.values()
+        return [one for one in everybody if one.is_idle and one.last_activity < before]
 
     def pause_accepting(self, reason: str, **facts: object) -> None:
         """Leave newcomers in the kernel's queue for a moment."""
@@ -274,9 +285,7 @@ class WaitressLoop:
                 self.listeners[0].logger.warning("not accepting: %s %s", reason, told)
 
     def _accept_again(self) -> None:
-        if len(self.channels) >= self.adj.connection_limit and not any(
-            channel.is_idle for channel in self.channels.values()
-        ):
+        if self.is_full and not self._evictable():
             self._accepts_again_at = time.monotonic() + 0.1
             return
         self.is_accepting = True
