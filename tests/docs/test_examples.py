@@ -130,6 +130,20 @@ def test_what_is_not_run_is_few(record_property):
     assert sum(" not run: " in line for line in found) <= 6, found
 
 
+def test_every_link_of_the_readme_leads_somewhere():
+    """Sphinx looks at the links of docs, not at these."""
+    text = (ROOT / "README.md").read_text()
+    headings = {
+        re.sub(r"[^a-z0-9-]", "", line.lstrip("# ").lower().replace(" ", "-"))
+        for line in text.splitlines()
+        if line.startswith("#")
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        path, _, anchor = target.partition("#")
+        assert (ROOT / path).exists(), target
+        assert path or anchor in headings, target
+
+
 # -- the extractor itself ---------------------------------------------------------------------
 
 
