@@ -154,6 +154,7 @@ def test_every_link_of_the_readme_leads_somewhere():
         pytest.param("```bash\nls\n```", "not a language", id="another language"),
         pytest.param("```ini\n[a]\n```", "neither which file", id="a file without a name"),
         pytest.param("```console\nls\n```", "a console with a $ line", id="no command"),
+        pytest.param("<!-- runs -->\n```console\n$ ls\n```", "nothing that is known", id="a typo"),
         pytest.param("  ```console\n  $ ls\n  ```", "indented", id="indented"),
         pytest.param("<!-- run: later -->\n```console\n$ ls\n```", "not a way", id="unknown way"),
     ],

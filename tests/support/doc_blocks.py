@@ -96,6 +96,8 @@ def blocks_of(text: str) -> list[Block]:
 
 def _block(number: int, language: str, before: str, text: str) -> Block:
     comment = _COMMENT.fullmatch(before)
+    if comment is None and before.startswith("<!--"):
+        raise BadExampleError(f"line {number}: {before} says nothing that is known here")
     if comment is not None:
         kind, rest = comment["kind"], comment["rest"] or ""
     else:
