@@ -80,6 +80,16 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         self.written += count
         return count
 
+    def _flush_some(self, do_close: bool = True) -> bool:  # noqa: FBT001, FBT002  # waitress's signature
+        """Send what fits, one thread at a time.
+
+        waitress's I/O thread takes no lock when no request is left, but the thread that served
+        the last one may be sending ``100 Continue`` for the next.
+        """
+        with self.outbuf_lock:
+            is_sent: bool = super()._flush_some(do_close)
+        return is_sent
+
     def service(self) -> None:
         """Run one request, send what it wrote, and account for it."""
         request = self.requests[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -82,7 +83,8 @@ class Server:
         wait_until(lambda: len(self.loop.channels) == count, f"{count} channels")
 
     def stop(self, seconds: float = 5.0) -> int:
-        self.orders.sendall(b"drain %.3f\n" % seconds)
+        with contextlib.suppress(OSError):  # it may have ended already
+            self.orders.sendall(b"drain %.3f\n" % seconds)
         self._thread.join(30)
         assert not self._thread.is_alive()
         self.orders.close()

@@ -88,7 +88,7 @@ def serve(app):
     yield begin
     app.gate.set()
     for server in servers:
-        if server.cut is None:
+        if server.orders.fileno() >= 0:
             server.stop()
 
 
