@@ -1,0 +1,91 @@
+"""The registry of runners, and a job's way from the master to a worker."""
+
+import os
+import socket
+import threading
+
+import pytest
+
+from pastebox.config.aliases import runner_of
+from pastebox.config.model import AppSource, ConfigSpec, Origin, ServerSpec
+from pastebox.errors import ConfigError, UnavailableError
+from pastebox.runners.job import Job, receive_job, send_job
+from pastebox.runners.registry import ANNOUNCED, RUNNERS, known_runners, load_runner
+
+
+def spec(use):
+    origins = {"use": Origin("app.ini:4", "app.ini", 4)}
+    return ServerSpec(runner_of(use), use, "server:main", "app.ini", {}, {}, origins)
+
+
+@pytest.mark.parametrize("name", sorted(RUNNERS))
+def test_every_runner_loads_and_is_what_it_says(name):
+    assert load_runner(spec(name)).info.name == name
+
+
+@pytest.mark.parametrize("name", sorted(ANNOUNCED))
+def test_announced_runner_names_its_extra(name):
+    with pytest.raises(UnavailableError) as caught:
+        load_runner(spec(name))
+    assert f"pastebox[{ANNOUNCED[name]}]" in caught.value.hint
+    assert (caught.value.file, caught.value.line) == ("app.ini", 4)
+
+
+SPELLINGS = [
+    ("egg:waitress#main", "waitress"),
+    ("egg:Waitress", "waitress"),
+    ("egg:Paste#http", "http"),
+    ("egg:PasteScript#wsgiutils", "wsgiutils"),
+    ("egg:PasteScript#flup_fcgi_fork", "flup_fcgi_fork"),
+    ("egg:Flup#scgi_thread", "flup_scgi_thread"),
+]
+
+
+@pytest.mark.parametrize(("use", "runner"), SPELLINGS)
+def test_legacy_spellings_lead_to_known_runners(use, runner):
+    assert runner_of(use) == runner
+    assert runner in known_runners()
+
+
+@pytest.mark.parametrize(
+    ("use", "hint"),
+    [("egg:pastebox#waitres", "did you mean waitress?"), ("egg:nobody#knows", "PASTEBOX_SERVER")],
+)
+def test_unknown_runner(use, hint):
+    with pytest.raises(ConfigError) as caught:
+        load_runner(spec(use))
+    assert hint in caught.value.hint
+
+
+def job(size=10):
+    source = AppSource(ConfigSpec("config", "/a.ini", "main", "-"), {}, (), "/o", "/s")
+    return Job(
+        runner="m:a", source=source, spec=spec("waitress"), environ={"X": "x" * size},
+        notify_address="@n", slot=1, generation=2, workers=3, drain_timeout_s=4.0,
+        access_log="off", log_format="text", log_level="info", has_loggers=False, takes_cpu=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000])
+def test_job_arrives_whole_with_its_sockets(size):
+    ours, theirs = socket.socketpair()
+    counters = os.open(os.devnull, os.O_RDONLY)
+    with socket.socket() as one, socket.socket() as two:
+        sender = threading.Thread(target=send_job, args=(ours, job(size), counters, [one, two]))
+        sender.start()
+        received, descriptor, sockets = receive_job(theirs)
+        sender.join()
+        assert received == job(size)
+        assert os.fstat(descriptor).st_rdev == os.fstat(counters).st_rdev
+        assert [s.getsockname() for s in sockets] == [one.getsockname(), two.getsockname()]
+        for thing in (*sockets, ours, theirs):
+            thing.close()
+    os.close(descriptor)
+    os.close(counters)
+
+
+def test_no_job_when_the_master_is_gone():
+    ours, theirs = socket.socketpair()
+    ours.close()
+    assert receive_job(theirs) is None
+    theirs.close()
