@@ -49,7 +49,7 @@ def test_cancelled_timer_is_not_called(loop):
 
 def test_timer_may_cancel_the_next(loop):
     timers = []
-    loop.call_later(0, lambda: timers[0].cancel())
+    loop.call_later(0, lambda: timers[0].cancel())  # noqa: PLW0108  # not there yet
     timers.append(loop.call_later(0, lambda: pytest.fail("called")))
     loop.call_later(0.01, loop.stop)
     loop.run()
