@@ -130,6 +130,12 @@ def _missing_error(entry: reach.Missing) -> ConfigError:
         option,
         f"%({name})s has no value",
         expected=parser.variables.looked_for(name),
-        hint="docker run -e NAME=VALUE sets a variable; secrets are mounted as files;"
-        f" an option {name} in [DEFAULT] is the fallback",
+        hint=_missing_hint(name),
     )
+
+
+def _missing_hint(name: str) -> str:
+    kind, _, bare = name.partition("_")
+    if kind == "SECRET":
+        return f'mount it as a file: docker run -v "$PWD/{bare}:/run/secrets/{bare}:ro" IMAGE'
+    return f"docker run -e {bare}=VALUE sets it; an option {name} in [DEFAULT] is the fallback"

@@ -55,10 +55,13 @@ def head_start(request: ServeRequest) -> HeadStart:
     located, settings = find(request)
     spec = located.spec or _generated(settings)
     prepared = None
-    # A hook may write what is read here, or export what it refers to.
-    if spec is not None and not _has_hooks(settings.hooks_dir):
+    # A hook may write what is read here, or export what it refers to. Who sleeps to be diagnosed
+    # may have an INI that cannot be read, and needs no address.
+    if spec is not None and settings.mode != "sleep" and not _has_hooks(settings.hooks_dir):
         prepared = prepare(request, spec, settings)
         settings = prepared.settings
+    if settings.mode == "sleep":
+        prepared = None
     health = bind_health(settings)
     listeners, unlink = bind_application(request, prepared) if prepared else ([], [])
     return HeadStart(

@@ -229,7 +229,8 @@ class Master:
             _, settings = find(self.request)
             prepared = prepare(self.request, present.source.spec, settings)
         except PasteboxError as error:
-            log.error("reload refused, the present generation goes on: %s", error.render())  # noqa: TRY400  # it says it all
+            told = f"{error}, hint: {error.hint}" if error.hint else str(error)
+            log.error("reload refused, the present generation goes on: %s", told)  # noqa: TRY400  # it says it all
             self.status.trouble(str(error))
             self.reload_failed()
             return

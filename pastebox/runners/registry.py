@@ -77,14 +77,15 @@ def _unknown(spec: ServerSpec, origin: Origin) -> ConfigError | UnavailableError
     if spec.runner in ANNOUNCED:
         extra = ANNOUNCED[spec.runner]
         return UnavailableError(
-            f'the server "{spec.use}" needs the extra "{extra}", which is not installed',
+            f'the server "{spec.use}" needs the extra "{extra}", which this release has not yet',
             file=origin.file,
             line=origin.line,
-            section=spec.section,
-            option="use",
-            hint=f'pip install "pastebox[{extra}]", or choose PASTEBOX_SERVER=waitress',
+            section=spec.section if origin.file else None,
+            option="use" if origin.file else origin.text,
+            hint="PASTEBOX_SERVER=waitress serves the application with what is installed",
         )
-    near = nearest(spec.runner, frozenset(known_runners()))
+    name = spec.runner.removeprefix("egg:").partition("#")[0]
+    near = nearest(name, frozenset(known_runners()))
     return ConfigError(
         file=origin.file,
         line=origin.line,
