@@ -106,7 +106,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         seconds = time.monotonic() - self.serving_since
         self.serving_since = 0.0
         loop.counters.finished(int(task.status[:3]), self.written - before, seconds)
-        if loop.access is not None:
+        if loop.lines is not None:
             loop.log(_record(self, task, request, began, seconds))
         self.last_activity = time.time()
         loop.in_service.discard(self)

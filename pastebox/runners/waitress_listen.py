@@ -79,3 +79,20 @@ class TcpListener(_Listening, TcpWSGIServer):  # type: ignore[misc]  # waitress 
 
 class UnixListener(_Listening, UnixWSGIServer):  # type: ignore[misc]  # waitress ships no types
     """A Unix socket that the master has bound."""
+
+
+class PolledMap(dict[int, Any]):
+    """waitress's map of descriptors, whose changes go to the poller."""
+
+    def __init__(self, loop: WaitressLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def __setitem__(self, descriptor: int, it: Any) -> None:
+        super().__setitem__(descriptor, it)
+        self._loop.register_new(descriptor, it)
+
+    def __delitem__(self, descriptor: int) -> None:
+        it = self[descriptor]
+        super().__delitem__(descriptor)
+        self._loop.unregister(descriptor, it)

@@ -23,11 +23,12 @@ from waitress import wasyncore
 
 from pastebox.config.model import WSGIApp
 from pastebox.observe.access import AccessRecord
+from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.orders import DRAIN, LAME
 from pastebox.runners.waitress_channel import Channel
 from pastebox.runners.waitress_drain import Drain, drain_within, linger
-from pastebox.runners.waitress_listen import TaskPool, TcpListener, UnixListener
+from pastebox.runners.waitress_listen import PolledMap, TaskPool, TcpListener, UnixListener
 
 _IN, _OUT, _GONE = 1, 4, 8 | 16  # POLLIN, POLLOUT, POLLERR | POLLHUP: the same for poll and epoll
 _HEARTBEAT_S = 5.0
@@ -54,7 +55,6 @@ class WaitressLoop:
         self.adj = adj
         self.context = context
         self.counters = context.counters
-        self.access = context.access
         self.is_multiprocess = is_multiprocess
         self.lame = False
         self.drain: Drain | None = None
@@ -62,9 +62,9 @@ class WaitressLoop:
         self.in_service: set[Channel] = set()
         self._poller: Any = select.epoll() if hasattr(select, "epoll") else select.poll()
         self._poll_unit = 1 if hasattr(select, "epoll") else 1000
-        self._map = _Map(self)
+        self._map = PolledMap(self)
         self._changed: deque[Channel] = deque()
-        self._lines: deque[AccessRecord] = deque()
+        self.lines = AccessLines(context.access) if context.access is not None else None
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._is_woken = False
         self._sleeps_long = False
@@ -105,7 +105,8 @@ class WaitressLoop:
 
     def log(self, record: AccessRecord) -> None:
         """Queue a line of the access log; the I/O thread writes them together."""
-        self._lines.append(record)
+        if self.lines is not None:
+            self.lines.add(record)
         if self._sleeps_long:
             self.wake(None)
 
@@ -115,14 +116,15 @@ class WaitressLoop:
         """Serve until drained; return the number of requests that the deadline cut off."""
         while self.drain is None or not self.drain.is_over:
             self._step()
-        self._write_lines()
+        if self.lines is not None:
+            self.lines.write()
         return self.drain.cut
 
     def _step(self) -> None:
-        is_quiet = not self._lines and not self.in_service
+        is_quiet = not self.lines and not self.in_service
         timeout = self._timeout() if is_quiet else min(_LOG_DELAY_S, self._timeout())
         self._sleeps_long = is_quiet
-        if is_quiet and self._lines:  # one came in between: its thread may not have woken us
+        if is_quiet and self.lines:  # one came in between: its thread may not have woken us
             timeout = _LOG_DELAY_S
         events = self._poller.poll(timeout * self._poll_unit)
         self._sleeps_long = False
@@ -139,8 +141,8 @@ class WaitressLoop:
             self._accept_again()
         if self.drain is not None:
             self.drain.tick()
-        if self._lines:
-            self._write_lines()
+        if self.lines:
+            self.lines.write()
 
     def _timeout(self) -> float:
         if self.drain is not None:
@@ -327,31 +329,3 @@ class WaitressLoop:
             self.drain.accept()
         else:
             self.drain.hurry(seconds)
-
-    def _write_lines(self) -> None:
-        if self.access is None:  # only log() appends, and only when there is one
-            return
-        lines = []
-        while self._lines:
-            lines.append(self.access(self._lines.popleft()))
-        if lines:
-            text = "\n".join(lines).encode("utf-8", "backslashreplace") + b"\n"
-            while text:
-                text = text[os.write(1, text) :]
-
-
-class _Map(dict[int, Any]):
-    """waitress's map of descriptors, whose changes go to the poller."""
-
-    def __init__(self, loop: WaitressLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def __setitem__(self, descriptor: int, it: Any) -> None:
-        super().__setitem__(descriptor, it)
-        self._loop.register_new(descriptor, it)
-
-    def __delitem__(self, descriptor: int) -> None:
-        it = self[descriptor]
-        super().__delitem__(descriptor)
-        self._loop.unregister(descriptor, it)
