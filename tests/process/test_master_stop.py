@@ -65,7 +65,7 @@ def test_second_term_skips_the_drain_delay(serve):
 
 
 def test_second_term_cuts_a_running_request(serve, tmp_path):
-    app = serve()
+    app = serve(PASTEBOX_DRAIN_TIMEOUT="600s")
     call = Call(app.get, f"/slow?s=300&mark={tmp_path}/mark")
     wait_until((tmp_path / "mark").exists, "the request to run")
     app.term()

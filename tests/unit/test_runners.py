@@ -1,14 +1,17 @@
 """The registry of runners, and a job's way from the master to a worker."""
 
 import os
+import signal
 import socket
 import threading
 
 import pytest
+from app_process import wait_until
 
 from pastebox.config.aliases import runner_of
 from pastebox.config.model import AppSource, ConfigSpec, Origin, ServerSpec
 from pastebox.errors import ConfigError, UnavailableError
+from pastebox.master.worker import start_worker
 from pastebox.runners.job import Job, receive_job, send_job
 from pastebox.runners.registry import ANNOUNCED, RUNNERS, known_runners, load_runner
 
@@ -27,7 +30,7 @@ def test_every_runner_loads_and_is_what_it_says(name):
 def test_announced_runner_names_its_extra(name):
     with pytest.raises(UnavailableError) as caught:
         load_runner(spec(name))
-    assert f"pastebox[{ANNOUNCED[name]}]" in caught.value.hint
+    assert f'the extra "{ANNOUNCED[name]}"' in caught.value.message
     assert (caught.value.file, caught.value.line) == ("app.ini", 4)
 
 
@@ -82,6 +85,23 @@ def test_job_arrives_whole_with_its_sockets(size):
             thing.close()
     os.close(descriptor)
     os.close(counters)
+
+
+@pytest.mark.process
+def test_worker_without_a_job_survives_usr1_and_leaves_with_its_master():
+    """Logs are rotated at any moment; the signal's default action is death."""
+    worker = start_worker(lambda: None)
+    ignored = 1 << (signal.SIGUSR1 - 1)
+
+    def is_deaf():
+        with open(f"/proc/{worker.pid}/status") as status:
+            masks = dict(line.split(":\t") for line in status if line.startswith("SigIgn"))
+        return int(masks["SigIgn"], 16) & ignored
+
+    wait_until(is_deaf, "the worker to ignore USR1")
+    worker.signal(signal.SIGUSR1)
+    worker.orders.close()
+    assert os.waitpid(worker.pid, 0)[1] == 0
 
 
 def test_no_job_when_the_master_is_gone():
