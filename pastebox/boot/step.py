@@ -21,6 +21,7 @@ from pastebox.errors import (
 )
 from pastebox.process.child import ChildResult, run_child
 from pastebox.process.deadline import Deadline
+from pastebox.process.signals import pipe
 
 Report = Callable[[str, str], None]
 _KINDS: dict[str, type[PasteboxError]] = {
@@ -51,7 +52,7 @@ def run_step(name: str, work: Callable[[], None], *, limit_s: float, report: Rep
         TemporaryError: this process was told to stop meanwhile.
         PasteboxError: what ``work`` raised of that family.
     """
-    read_end, write_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    read_end, write_end = pipe()
     deadline = Deadline.after(limit_s)
     started = deadline.clock()
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Sequence
 
+from pastebox import __version__
 from pastebox.health import target as targets
 from pastebox.health.probe import Probe
 from pastebox.master.prepare import Prepared
@@ -30,7 +32,8 @@ class Health:
             for row in options()
             if (origin := prepared.settings.origin(row.name)) != "default"
         ]
-        self._status.set_facts(settings=rows)
+        versions = {"pastebox": __version__, "python": sys.version.partition(" ")[0]}
+        self._status.set_facts(settings=rows, versions=versions)
         path = prepared.settings.ready_path
         if self._probe is not None:
             self._probe.close()

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 _CREDENTIALS = struct.Struct("3i")
 _LONGEST = 4096
+PID = "X_PASTEBOX_PID"
+"""Field with the sender's pid where the kernel does not tell it."""
 
 
 class Message(NamedTuple):
@@ -32,6 +34,8 @@ class Notifier:
 
     def send(self, **fields: object) -> None:
         """Send one datagram with these fields."""
+        if sys.platform != "linux":
+            fields[PID] = os.getpid()
         lines = (f"{name}={str(value).replace(chr(10), ' ')}" for name, value in fields.items())
         with contextlib.suppress(OSError):
             self._socket.sendto("\n".join(lines).encode()[:_LONGEST], self._address)
@@ -74,7 +78,8 @@ class NotifyReceiver:
                 return messages
             lines = data.decode("utf-8", "replace").split("\n")
             fields = dict(line.split("=", 1) for line in lines if "=" in line)
-            messages.append(Message(_sender(ancillary), fields))
+            said = fields.get(PID, "") if sys.platform != "linux" else ""
+            messages.append(Message(int(said) if said.isdecimal() else _sender(ancillary), fields))
 
     def close_in_child(self) -> None:
         """Give the descriptor back in a forked child."""

@@ -14,6 +14,14 @@ SERVING = (*STOPPING, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
 """What the master listens to."""
 
 
+def pipe() -> tuple[int, int]:
+    """Make a pipe that never blocks and that no other program inherits."""
+    read_end, write_end = os.pipe()  # not pipe2, which macOS lacks
+    os.set_blocking(read_end, False)
+    os.set_blocking(write_end, False)
+    return read_end, write_end
+
+
 class SignalQueue:
     """Catch signals into a queue with a descriptor that becomes readable.
 
@@ -25,7 +33,7 @@ class SignalQueue:
         self._queue: deque[int] = deque()
         self._before: dict[int, Any] = {}
         self._wakeup_before = -1
-        self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._read_end, self._write_end = pipe()
 
     def __enter__(self) -> Self:
         self._wakeup_before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)

@@ -23,6 +23,7 @@ from waitress import wasyncore
 
 from pastebox.config.model import WSGIApp
 from pastebox.observe.access import AccessRecord
+from pastebox.process.signals import pipe
 from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.orders import DRAIN, LAME
@@ -65,7 +66,7 @@ class WaitressLoop:
         self._map = PolledMap(self)
         self._changed: deque[Channel] = deque()
         self.lines = AccessLines(context.access) if context.access is not None else None
-        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wake_read, self._wake_write = pipe()
         self._is_woken = False
         self._sleeps_long = False
         self._orders = b""
