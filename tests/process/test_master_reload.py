@@ -113,7 +113,7 @@ def test_failing_generation_leaves_the_old_one_serving(serve, what, text, told):
     app.ini.write_text(good[1])
     hup(app)
     app.wait_log("generation 1 drained")
-    assert app.get("/pid").text != pid
+    wait_until(lambda: app.get("/pid").text != pid, "an answer of the new generation")
     assert app.stop() == 0
 
 
