@@ -19,14 +19,14 @@ class Entry(NamedTuple):
 
 RUNNERS: dict[str, Entry] = {
     "waitress": Entry("pastebox.runners.waitress:WaitressRunner", None, "waitress"),
+    "gunicorn": Entry("pastebox.runners.gunicorn:GunicornRunner", "gunicorn", "gunicorn"),
+    "wsgiutils": Entry("pastebox.runners.cheroot:WsgiutilsRunner", "wsgiutils", "cheroot"),
+    "cherrypy": Entry("pastebox.runners.cheroot:CherrypyRunner", "cherrypy", "cheroot"),
 }
 """The runners that this release can run."""
 
 ANNOUNCED: dict[str, str] = {
     "http": "http",
-    "wsgiutils": "wsgiutils",
-    "cherrypy": "cherrypy",
-    "gunicorn": "gunicorn",
     "granian": "granian",
     "twisted": "twisted",
     "wsgiref": "wsgiref",
