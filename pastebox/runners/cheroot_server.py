@@ -8,6 +8,7 @@ one after it ends the connection, and a stop loses nothing.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import socket
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 from cheroot import errors, server, wsgi
 
 from pastebox.config.model import WSGIApp
+from pastebox.runners.body import Chunked, KnownLength, discard
 from pastebox.runners.cheroot_options import ServerOptions
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.middleware import Accounted
@@ -26,6 +28,9 @@ log = logging.getLogger("pastebox.worker")
 
 _LARGEST_HEADER = 1 << 16
 _BODILESS = (204, 304)
+_BUFFER = 1 << 16
+_MOST_DISCARDED = 1 << 20
+"""Of a body that the application did not read; a longer one costs the client its connection."""
 
 
 def run(
@@ -134,6 +139,18 @@ class Request(server.HTTPRequest):  # type: ignore[misc]  # cheroot ships no typ
             return False
         return True
 
+    def respond(self) -> None:
+        """Run the application with a body that ends where it ends."""
+        length = int(self.inheaders.get(b"Content-Length", 0))
+        body = (
+            Chunked(self.conn.rfile) if self.chunked_read else KnownLength(self.conn.rfile, length)
+        )
+        self.rfile = io.BufferedReader(body, _BUFFER)
+        self.server.gateway(self).respond()
+        self.conn.wfile.write(b"0\r\n\r\n" if self.chunked_write else b"")
+        if not self.close_connection and not discard(body, _MOST_DISCARDED):
+            self.close_connection = True
+
     def simple_response(self, status: str, msg: str = "") -> None:
         """Refuse in the server's own name; the connection ends with it, and is told so."""
         self.close_connection = True
@@ -151,7 +168,45 @@ class Request(server.HTTPRequest):  # type: ignore[misc]  # cheroot ships no typ
         if self.conn.loop.is_lame:
             self.close_connection = True
             self.outheaders = [one for one in self.outheaders if one[0].lower() != b"connection"]
+        self.conn.wfile.hold()
         super().send_headers()
+
+
+class Writer:
+    """The way out of a connection: a header travels with the first bytes of the body."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._held = b""
+        self._holds = False
+        self.bytes_written = 0
+
+    def hold(self) -> None:
+        """Keep the next write back until the one after it."""
+        self._holds = True
+
+    def write(self, data: bytes) -> None:
+        """Send it all; each part of it may take as long as the socket's timeout."""
+        if self._holds:
+            self._held, self._holds = data, False
+            return
+        held, self._held = self._held, b""
+        if held and len(data) < _BUFFER:
+            data = held + data
+        elif held:
+            self._send(held)
+        self._send(data)
+
+    def _send(self, data: bytes) -> None:
+        left = memoryview(data)
+        self.bytes_written += len(left)
+        while left:
+            left = left[self._connection.send(left) :]
+
+
+def make_file(connection: socket.socket, mode: str, _size: int = 0) -> Any:
+    """Return what cheroot reads from or writes to."""
+    return connection.makefile("rb", _BUFFER) if "r" in mode else Writer(connection)
 
 
 class Conversation(server.HTTPConnection):  # type: ignore[misc]  # cheroot ships no types
@@ -167,7 +222,11 @@ class Conversation(server.HTTPConnection):  # type: ignore[misc]  # cheroot ship
 
     def has_more(self) -> bool:
         """Whether a part of the next request has been read already."""
-        return bool(self.rfile.has_data()) or bool(getattr(self.socket, "pending", int)())
+        self.socket.setblocking(False)
+        try:
+            return bool(self.rfile.peek(1))
+        finally:
+            self.socket.settimeout(self.server.timeout)
 
     def close(self) -> None:
         """Give the buffers back; the loop has the socket."""
@@ -208,13 +267,11 @@ class HTTP:
         """
         remote_addr, remote_port = describe_address(connection)
         secured, environ = connection, {}
-        make_file = server.MakeFile
         if self.ssl_adapter is not None:
             try:
                 secured, environ = self.ssl_adapter.wrap(connection)
             except (errors.FatalSSLAlert, errors.NoSSLError) as error:
                 raise ConnectionAbortedError(f"no TLS: {error}") from error
-            make_file = self.ssl_adapter.makefile
             secured.settimeout(self.timeout)
         conversation = Conversation(self, secured, make_file)
         conversation.loop = loop
