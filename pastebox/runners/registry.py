@@ -21,6 +21,7 @@ RUNNERS: dict[str, Entry] = {
     "waitress": Entry("pastebox.runners.waitress:WaitressRunner", None, "waitress"),
     "gunicorn": Entry("pastebox.runners.gunicorn:GunicornRunner", "gunicorn", "gunicorn"),
     "wsgiutils": Entry("pastebox.runners.cheroot:WsgiutilsRunner", "wsgiutils", "cheroot"),
+    "wsgiref": Entry("pastebox.runners.wsgiref:WsgirefRunner", None, "wsgiref"),
     "cherrypy": Entry("pastebox.runners.cheroot:CherrypyRunner", "cherrypy", "cheroot"),
 }
 """The runners that this release can run."""
@@ -29,7 +30,6 @@ ANNOUNCED: dict[str, str] = {
     "http": "http",
     "granian": "granian",
     "twisted": "twisted",
-    "wsgiref": "wsgiref",
     "cgi": "cgi",
     "flup_scgi_thread": "flup",
     "flup_scgi_fork": "flup",

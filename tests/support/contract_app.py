@@ -12,11 +12,8 @@ from wsgiref.validate import validator
 
 BLOCK = bytes(range(256)) * 4096
 """1 MiB."""
-SHOWN = (
-    "REQUEST_METHOD SCRIPT_NAME PATH_INFO QUERY_STRING REMOTE_ADDR SERVER_NAME SERVER_PORT"
-    " SERVER_PROTOCOL CONTENT_TYPE CONTENT_LENGTH HTTP_HOST HTTP_X_WORD wsgi.url_scheme"
-    " wsgi.multithread wsgi.multiprocess wsgi.run_once wsgi.version"
-).split()  # noqa: SIM905  # a list of them would be a page
+SHOWN = ("SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "HTTP_X_WORD")
+SHOWN_PREFIXES = ("REQUEST_", "REMOTE_", "SERVER_", "CONTENT_", "wsgi.")
 
 
 def main(global_conf, **conf):
@@ -65,7 +62,12 @@ class App:
         return self.text(start_response, f"{first!r} {len(rest)} {b''.join(rest)[-6:]!r}")
 
     def do_environ(self, environ, start_response, query):
-        shown = {name: environ[name] for name in SHOWN if name in environ}
+        shown = {
+            name: value
+            for name, value in environ.items()
+            if (name in SHOWN or name.startswith(SHOWN_PREFIXES))
+            and isinstance(value, (str, bool, tuple))
+        }
         return self.text(start_response, json.dumps(shown))
 
     def do_204(self, environ, start_response, query):

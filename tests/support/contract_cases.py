@@ -56,4 +56,10 @@ CASES = (
         unix="host = {path}",
         bad_type="numthreads = many",
     ),
+    Case(
+        "wsgiref",
+        "egg:pyramid#wsgiref",
+        "",
+        exceptions={"test_keep_alive": "the standard library's server speaks HTTP/1.0"},
+    ),
 )
