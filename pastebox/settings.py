@@ -99,7 +99,11 @@ class Settings:
     host = unset("serving", TEXT, "address to bind, instead of the INI's", metavar="HOST")
     port = unset("serving", PORT, "port to bind, instead of the INI's", metavar="PORT")
     workers = Option(
-        "serving", "1", WORKER_COUNT, "worker processes on the shared socket", metavar="COUNT"
+        "serving",
+        "1",
+        WORKER_COUNT,
+        "worker processes, or auto, as many as fit; auto is the default of gunicorn and granian",
+        metavar="COUNT",
     )
     cpu_affinity = Option(
         "serving", "off", one_of("off", "auto"), "keep each worker on one CPU of its own"

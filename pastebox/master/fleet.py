@@ -87,14 +87,14 @@ class Fleet:
         """Fork the workers of a new generation."""
         if self._counters is None:
             # two generations at a time, and replacements while their predecessors still count
-            self._counters = Counters(4 * prepared.settings.workers + 8)
+            self._counters = Counters(4 * prepared.processes + 8)
             self._status.counters = self._counters
             self._budget = RestartBudget(prepared.settings.worker_restarts)
         number = self.generations[-1].number + 1 if self.generations else 1
         generation = Generation(number, prepared, sockets)
         self.generations.append(generation)
         self._status.generation_started(number)
-        for _ in range(prepared.settings.workers):
+        for _ in range(prepared.processes):
             self._start_worker(generation)
         return generation
 

@@ -182,7 +182,7 @@ class Master:
             "listening on %s runner=%s workers=%d seconds=%.3f",
             ", ".join(f"{info.protocols[0]}://{listening.describe(s)}" for s in self._listeners),
             info.name,
-            len(generation.workers),
+            generation.prepared.workers,
             time.monotonic() - self._began,
         )
 
