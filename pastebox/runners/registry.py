@@ -23,6 +23,9 @@ RUNNERS: dict[str, Entry] = {
     "wsgiutils": Entry("pastebox.runners.cheroot:WsgiutilsRunner", "wsgiutils", "cheroot"),
     "wsgiref": Entry("pastebox.runners.wsgiref:WsgirefRunner", None, "wsgiref"),
     "cherrypy": Entry("pastebox.runners.cheroot:CherrypyRunner", "cherrypy", "cheroot"),
+    "flup_scgi_thread": Entry("pastebox.runners.flup:ScgiThreadRunner", None, "pastebox"),
+    "flup_fcgi_thread": Entry("pastebox.runners.flup:FcgiThreadRunner", None, "pastebox"),
+    "flup_ajp_thread": Entry("pastebox.runners.flup:AjpThreadRunner", None, "pastebox"),
 }
 """The runners that this release can run."""
 
@@ -31,11 +34,8 @@ ANNOUNCED: dict[str, str] = {
     "granian": "granian",
     "twisted": "twisted",
     "cgi": "cgi",
-    "flup_scgi_thread": "flup",
     "flup_scgi_fork": "flup",
-    "flup_fcgi_thread": "flup",
     "flup_fcgi_fork": "flup",
-    "flup_ajp_thread": "flup",
     "flup_ajp_fork": "flup",
 }
 """Names that INIs use and the extra that will bring them; refused by name, never substituted."""
