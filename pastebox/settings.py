@@ -25,6 +25,9 @@ from pastebox.option import PREFIX, Given, Option, unset
 T = TypeVar("T")
 
 
+AJP_SECRET = "PASTEBOX_AJP_SECRET"  # noqa: S105  # a name
+"""A variable without a row: a secret has no flag, as everybody can read a command line."""
+
 EARLY = frozenset({"ini", "set", "overlay_dir", "secrets_dir"})
 """Settings by which the INI is found and read; its own section comes too late for them."""
 
@@ -283,7 +286,7 @@ def read_value_file(path: str) -> str:
 
 def unknown_names(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
     """Yield each ``PASTEBOX_*`` variable that no row explains, with the nearest known name."""
-    known = {option.environment for option in options()}
+    known = {option.environment for option in options()} | {AJP_SECRET}
     known |= {f"{name}_FILE" for name in known}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:

@@ -9,8 +9,8 @@ class ProbeResult:
     Attributes:
         ok: whether the answer was a good one.
         reason: ``ok``, or what was found: ``dead: …`` when nothing listens, ``busy: …`` when the
-            listener took the connection and no answer came in time, ``status 503 …``,
-            ``protocol: …`` when the answer was none.
+            listener took the connection and no answer came in time, or the server says that it
+            has no room now, ``status 503 …``, ``protocol: …`` when the answer was none.
         status: the status code, 0 without an answer.
         seconds: how long it took.
         body: the first bytes of the answer.
@@ -52,6 +52,11 @@ def busy(place: str, *, is_connected: bool, seconds: float) -> ProbeResult:
     return ProbeResult(
         ok=False, reason=f"busy: {place}: {what} within {seconds:.1f} s", seconds=seconds
     )
+
+
+def declined(place: str, error: Exception, seconds: float) -> ProbeResult:
+    """Say that the server itself says that it has no room now: busy, not dead."""
+    return ProbeResult(ok=False, reason=f"busy: {place}: {error}", seconds=seconds)
 
 
 def broken(place: str, error: Exception, seconds: float) -> ProbeResult:

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pastebox.health import fastcgi
-from pastebox.health.fastcgi import PairsReader, RecordReader, ResponseParser
+from pastebox.health.fastcgi import PairsReader, RecordReader
+from pastebox.health.fastcgi_client import ResponseParser, request_bytes
 from pastebox.health.http import BusyError, ProtocolError
 
 texts = st.text(st.characters(max_codepoint=255), max_size=300)
@@ -132,7 +133,7 @@ def request_of(data):
 
 
 def test_a_request_has_the_variables_of_a_front_end():
-    found = request_of(fastcgi.request_bytes("/a%20b?c=d", "h:81", (("Accept", "x/y"),)))
+    found = request_of(request_bytes("/a%20b?c=d", "h:81", (("Accept", "x/y"),)))
     assert found["PATH_INFO"] == "/a b"
     assert found["QUERY_STRING"] == "c=d"
     assert found["REQUEST_URI"] == "/a%20b?c=d"
