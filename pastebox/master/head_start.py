@@ -99,7 +99,12 @@ def bind_health(settings: Settings) -> socket.socket | None:
 def bind_application(
     request: ServeRequest, prepared: Prepared
 ) -> tuple[list[socket.socket], list[str]]:
-    """Bind before the application is imported: a port in use is told in milliseconds."""
+    """Bind before the application is imported: a port in use is told in milliseconds.
+
+    For a server that binds by itself, the addresses are only tried.
+    """
+    if not prepared.runner.info.adopts_sockets:
+        return [], _try_addresses(prepared)
     descriptors = listening.inherited_descriptors(request.environ, os.getpid())
     listening.forget_inherited(request.environ)
     if descriptors:
@@ -108,6 +113,17 @@ def bind_application(
     for bind in prepared.binds:
         sockets += listening.bind_sockets(bind, origin=bind_origin(prepared))
     return sockets, [bind.path for bind in prepared.binds if bind.kind == "unix"]
+
+
+def _try_addresses(prepared: Prepared) -> list[str]:
+    """Bind and let go; return the paths of Unix sockets, which nobody else may remove."""
+    paths = [bind.path for bind in prepared.binds if bind.kind == "unix"]
+    for bind in prepared.binds:
+        for one in listening.bind_sockets(bind, origin=bind_origin(prepared)):
+            one.close()
+    for path in paths:
+        os.unlink(path)
+    return paths
 
 
 def listen(listeners: list[socket.socket]) -> None:

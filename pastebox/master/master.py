@@ -66,6 +66,7 @@ class Master:
         )
         self._stop = StopSequence(self.loop, self._fleet, self._refuse_newcomers, self.workers_gone)
         self._wants_reload = False
+        self._follows: Prepared | None = None  # waits until its predecessor frees the address
 
     def run(self) -> int:
         """Serve until told to stop; return the exit status.
@@ -152,10 +153,15 @@ class Master:
         self._tell_facts(self._prepared)
 
     def _tell_facts(self, prepared: Prepared) -> None:
-        addresses = [listening.describe(listener) for listener in self._listeners]
+        addresses = self._addresses(prepared)
         self.status.set_facts(ini=prepared.source.spec.path, binds=addresses)
         if self._health is not None:
             self._health.serve(prepared, self._listeners)
+
+    def _addresses(self, prepared: Prepared) -> list[str]:
+        if prepared.runner.info.adopts_sockets:
+            return [listening.describe(listener) for listener in self._listeners]
+        return [str(bind) for bind in prepared.binds]
 
     def _in_child(self) -> None:
         """Give up, in a forked child, what is the master's alone."""
@@ -180,7 +186,7 @@ class Master:
         info = generation.prepared.runner.info
         log.info(
             "listening on %s runner=%s workers=%d seconds=%.3f",
-            ", ".join(f"{info.protocols[0]}://{listening.describe(s)}" for s in self._listeners),
+            ", ".join(f"{info.protocols[0]}://{one}" for one in self._addresses(self._prepared)),
             info.name,
             generation.prepared.workers,
             time.monotonic() - self._began,
@@ -209,6 +215,12 @@ class Master:
         for listener in self._listeners:
             listener.close()
 
+    def all_drained(self) -> None:
+        """Start the generation that waited for its predecessor to free the address."""
+        following, self._follows = self._follows, None
+        if following is not None and not self._fleet.is_stopping:
+            self._fleet.start(following, self._listeners)
+
     def settled(self) -> None:
         """Reload once more if that was asked for meanwhile."""
         if self._wants_reload:
@@ -234,10 +246,24 @@ class Master:
             self.status.trouble(str(error))
             self.reload_failed()
             return
+        if not (present.runner.info.adopts_sockets and prepared.runner.info.adopts_sockets):
+            self._replace_after_drain(present, prepared)
+            return
         if prepared.binds != present.binds:
             log.warning("the address has changed, which takes a restart; the old one stays")
         log.info("reloading")
         self._fleet.start(prepared, self._listeners)
+
+    def _replace_after_drain(self, present: Prepared, prepared: Prepared) -> None:
+        """Reload a server that binds by itself: the old one goes first, and there is a gap."""
+        if present.runner.info.adopts_sockets or prepared.runner.info.adopts_sockets:
+            log.error("reload refused: from %s to %s takes a restart", *_names(present, prepared))
+            self.reload_failed()
+            return
+        log.warning("reloading: %s binds by itself, so nothing listens meanwhile", *_names(present))
+        self._follows = prepared
+        for generation in self._fleet.generations:
+            generation.order_drain(present.settings.drain_timeout)
 
     # -- stop ------------------------------------------------------------------------------
 
@@ -347,3 +373,7 @@ class Master:
     def _tell_systemd(self, **fields: object) -> None:
         if self._systemd is not None:
             self._systemd.send(**fields)
+
+
+def _names(*several: Prepared) -> list[str]:
+    return [prepared.runner.info.name for prepared in several]

@@ -95,7 +95,7 @@ def prepare(request: ServeRequest, spec: ConfigSpec, early: Settings) -> Prepare
     server = server_spec(config, settings)
     runner = load_runner(server)
     binds = runner.binds(server)
-    if not binds:
+    if not binds and runner.info.adopts_sockets:
         raise ConfigError("the server has no address to listen on", file=server.file)
     info = runner.info
     workers, why = worker_count(

@@ -66,6 +66,7 @@ class Handler(_HandlerBase):  # type: ignore[misc]  # as said above
     os_environ: dict[str, str] = {}  # noqa: RUF012  # never changed: the process's own stays out
     is_head = False
     is_broken = False
+    result: Any = None
 
     def cleanup_headers(self) -> None:
         """Complete the header; an answer without a body has no length either."""
