@@ -8,7 +8,7 @@ import time
 
 from pastebox.health.http import BusyError, ProtocolError
 from pastebox.health.protocol import HTTP
-from pastebox.health.result import ProbeResult, answered, broken, busy, dead, declined
+from pastebox.health.result import ProbeResult, answered, broken, busy, dead, declined, hung_up
 
 TYPE_CHECKING = False  # typing itself costs pastebox health 6 ms
 if TYPE_CHECKING:
@@ -45,15 +45,20 @@ def probe_once(
     except ProtocolError as error:
         return broken(str(target), error, time.monotonic() - began)
     except OSError as error:
-        seconds = time.monotonic() - began
-        if error.errno == errno.EAGAIN:  # a unix socket whose backlog is full
-            return busy(str(target), is_connected=False, seconds=seconds)
-        return dead(str(target), error, seconds)
+        return _judge(error, target, time.monotonic() - began, is_connected=sock is not None)
     finally:
         if sock is not None:
             sock.close()
     seconds = time.monotonic() - began
     return answered(response.status, response.reason, response.body, seconds)
+
+
+def _judge(error: OSError, target: Target, seconds: float, *, is_connected: bool) -> ProbeResult:
+    if is_connected:
+        return hung_up(str(target), error, seconds)
+    if error.errno == errno.EAGAIN:  # a unix socket whose backlog is full
+        return busy(str(target), is_connected=False, seconds=seconds)
+    return dead(str(target), error, seconds)
 
 
 def _connect(target: Target, until: float) -> socket.socket:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pastebox.health.ask import probe_once
 from pastebox.health.http import BusyError, ProtocolError
 from pastebox.health.protocol import HTTP, Protocol
-from pastebox.health.result import ProbeResult, answered, broken, busy, dead, declined
+from pastebox.health.result import ProbeResult, answered, broken, busy, dead, declined, hung_up
 from pastebox.health.target import Target
 from pastebox.process.loop import Callback, Loop, Timer
 
@@ -165,7 +165,8 @@ class _Attempt:
             except ProtocolError as error:
                 self._end(broken(self._place, error, self._seconds))
             except OSError as error:
-                self._end(dead(self._place, error, self._seconds))
+                judge = hung_up if self._is_connected else dead
+                self._end(judge(self._place, error, self._seconds))
             except Exception as error:  # noqa: BLE001  # a boundary: the master must go on
                 _log.exception("readiness probe failed")
                 self._end(broken(self._place, error, self._seconds))

@@ -46,6 +46,12 @@ def dead(place: str, error: OSError, seconds: float = 0.0) -> ProbeResult:
     return ProbeResult(ok=False, reason=f"dead: {place}: {why}", seconds=seconds)
 
 
+def hung_up(place: str, error: OSError, seconds: float) -> ProbeResult:
+    """Say that a connection was made and then broken: something listens, so it is not dead."""
+    why = (error.strerror or str(error)).lower()
+    return ProbeResult(ok=False, reason=f"protocol: {place}: {why}", seconds=seconds)
+
+
 def busy(place: str, *, is_connected: bool, seconds: float) -> ProbeResult:
     """Say that there was no answer in time, and how far it came."""
     what = "connected, but no answer" if is_connected else "the backlog is full, no connection"
