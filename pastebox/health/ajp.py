@@ -101,24 +101,22 @@ class PacketReader:
         """Take the next bytes; return the payload of each packet that they complete.
 
         Raises:
-            ProtocolError: this is no packet, or too long a one. The stream cannot be read on, and
-                what else this piece held is dropped with it.
+            ProtocolError: this is no packet, or too long a one, and the stream cannot be read on.
+                Packets before it are returned first; the next call raises then.
         """
         source: bytes | bytearray | memoryview = data
         if self._buffer:  # else the payloads are cut from what came, without another copy
             self._buffer += data
             source = self._buffer
-        found = []
+        found: list[bytes] = []
         at, end = 0, len(source)
         with memoryview(source) as view:
             while end - at >= FRAME_SIZE:
                 magic, length = FRAME.unpack_from(view, at)
-                if magic != self._magic:
-                    raise ProtocolError("a packet does not begin as one of AJP")
-                if length + FRAME_SIZE > self._limit:
-                    raise ProtocolError(
-                        f"a packet of {length + FRAME_SIZE} bytes, at most {self._limit} taken"
-                    )
+                if magic != self._magic or length + FRAME_SIZE > self._limit:
+                    if found:
+                        break
+                    raise ProtocolError(self._refusal(magic, length + FRAME_SIZE))
                 start = at + FRAME_SIZE
                 if end - start < length:
                     break
@@ -130,6 +128,11 @@ class PacketReader:
         else:
             self._buffer += rest
         return found
+
+    def _refusal(self, magic: bytes, size: int) -> str:
+        if magic != self._magic:
+            return "a packet does not begin as one of AJP"
+        return f"a packet of {size} bytes, at most {self._limit} taken"
 
 
 def body_packet(chunk: bytes) -> bytes:

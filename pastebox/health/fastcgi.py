@@ -85,22 +85,22 @@ class RecordReader:
         """Take the next bytes; return (type, request id, content) of each record they complete.
 
         Raises:
-            ProtocolError: this is no record, or too long a one. The stream cannot be read on, and
-                what else this piece held is dropped with it.
+            ProtocolError: this is no record, or too long a one, and the stream cannot be read on.
+                Records before it are returned first; the next call raises then.
         """
         source: bytes | bytearray | memoryview = data
         if self._buffer:  # else the records are cut from what came, without another copy
             self._buffer += data
             source = self._buffer
-        found = []
+        found: list[Record] = []
         at, end = 0, len(source)
         with memoryview(source) as view:
             while end - at >= HEADER_SIZE:
                 version, kind, request_id, length, padding = _HEADER.unpack_from(view, at)
-                if version != VERSION:
-                    raise ProtocolError(f"a FastCGI record of version {version}, expected 1")
-                if length > self._limit:
-                    raise ProtocolError(f"a record of {length} bytes, at most {self._limit} taken")
+                if version != VERSION or length > self._limit:
+                    if found:
+                        break
+                    raise ProtocolError(self._refusal(version, length))
                 start = at + HEADER_SIZE
                 if end - start < length + padding:
                     break
@@ -112,6 +112,11 @@ class RecordReader:
         else:
             self._buffer += rest
         return found
+
+    def _refusal(self, version: int, length: int) -> str:
+        if version != VERSION:
+            return f"a FastCGI record of version {version}, expected {VERSION}"
+        return f"a record of {length} bytes, at most {self._limit} taken"
 
 
 class PairsReader:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from pastebox.health import ajp
 from pastebox.health.ajp import ForwardRequest, PacketReader
+from pastebox.health.ajp_client import ResponseParser, request_bytes
 from pastebox.health.ajp_codes import ATTRIBUTE_NAMES, METHODS, RESPONSE_HEADERS
 from pastebox.health.http import ProtocolError
 
@@ -220,3 +221,72 @@ def test_any_payload_is_read_or_refused(data):
                 read(start + data)
             except ProtocolError:
                 continue
+
+
+def test_what_came_before_noise_is_returned_first():
+    reader = PacketReader()
+    assert len(reader.feed(ajp.cping() * 2 + b"GET / HTTP/1.1")) == 2
+    with pytest.raises(ProtocolError):
+        reader.feed(b"")
+
+
+ANSWER = (
+    ajp.cpong()
+    + ajp.get_body_chunk(9)
+    + ajp.send_headers(503, "Busy", [("Content-Type", "a/b")])
+    + ajp.send_body_chunk(b"no")
+    + ajp.send_body_chunk(b"w")
+    + ajp.end_response(reuse=False)
+)
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["whole", "byte-by-byte"])
+def test_the_client_reads_a_response(at_once):
+    parser, found = ResponseParser(), None
+    for piece in [ANSWER] if at_once else pieces(ANSWER, [1] * len(ANSWER)):
+        found = found or parser.feed(piece)
+    assert found is not None
+    assert (found.status, found.reason, found.body) == (503, "Busy", b"now")
+
+
+def test_a_ping_is_enough_where_nothing_is_requested():
+    assert request_bytes("", "h") == ajp.cping()
+    found = ResponseParser(is_ping_only=True).feed(ajp.cpong())
+    assert found is not None
+    assert found.status == 200
+
+
+def test_a_request_follows_the_ping_and_has_the_secret():
+    data = request_bytes("/a?b=c", "h:81", (("Accept", "x"),), secret="s")
+    ping, payload = PacketReader().feed(data)
+    found = ajp.decode_forward_request(payload)
+    assert ping == bytes([ajp.CPING])
+    assert (found.method, found.uri, found.server_name, found.server_port) == ("GET", "/a", "h", 81)
+    assert found.attributes == {"query_string": "b=c", "secret": "s"}
+    assert ("accept", "x") in found.headers
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        pytest.param(b"", "without an answer to CPING", id="nothing"),
+        pytest.param(ajp.end_response(reuse=True), "not CPONG", id="no-pong"),
+        pytest.param(ANSWER[:-1], "before the end of the response", id="half"),
+        pytest.param(ajp.cpong() + ajp.end_response(reuse=True), "no head", id="no-head"),
+        pytest.param(ajp.cpong() * 2, "type 9", id="two-pongs"),
+        pytest.param(b"HTTP/1.1 400", "does not begin", id="http"),
+    ],
+)
+def test_what_is_not_a_response_says_what_it_is(data, reason):
+    parser = ResponseParser()
+    with pytest.raises(ProtocolError, match=reason):
+        assert (data and parser.feed(data)) or parser.feed(b"")
+
+
+def test_of_a_long_body_only_the_beginning_is_read():
+    parser = ResponseParser(excerpt_limit=10)
+    found = parser.feed(
+        ajp.cpong() + ajp.send_headers(200, "", []) + ajp.send_body_chunk(b"a" * 99)
+    )
+    assert found is not None
+    assert (found.body, found.is_truncated) == (b"a" * 10, True)

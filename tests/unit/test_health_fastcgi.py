@@ -220,3 +220,10 @@ def test_any_bytes_are_pairs_or_a_protocol_error(data):
     except ProtocolError:
         return
     assert fastcgi.decode_pairs(fastcgi.encode_pairs(found)) == found
+
+
+def test_what_came_before_noise_is_returned_first():
+    reader = RecordReader()
+    assert len(reader.feed(fastcgi.record(fastcgi.STDIN, 1, b"x") * 2 + b"GET / HTTP/1.1")) == 2
+    with pytest.raises(ProtocolError):
+        reader.feed(b"")
