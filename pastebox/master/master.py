@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from pastebox.config.model import ConfigSpec
 from pastebox.errors import ExitCode, PasteboxError
-from pastebox.master import first_boot
+from pastebox.master import first_boot, last_hooks
 from pastebox.master.fleet import Fleet
 from pastebox.master.generation import Generation
 from pastebox.master.head_start import HeadStart, bind_application, listen
 from pastebox.master.prepare import Prepared, find, prepare
 from pastebox.master.request import ServeRequest
 from pastebox.master.stop import StopSequence
+from pastebox.master.succession import Succession, addresses, binds_itself
 from pastebox.master.worker import Worker
 from pastebox.observe import status as phases
 from pastebox.observe.logs import configure, reopen
@@ -66,7 +67,7 @@ class Master:
         )
         self._stop = StopSequence(self.loop, self._fleet, self._refuse_newcomers, self.workers_gone)
         self._wants_reload = False
-        self._follows: Prepared | None = None  # waits until its predecessor frees the address
+        self._succession = Succession(self._fleet)
 
     def run(self) -> int:
         """Serve until told to stop; return the exit status.
@@ -81,8 +82,8 @@ class Master:
             self.loop.run()
         finally:
             self._close()
-        self._run_last_hooks()
-        return self.exit_code
+        settings = self._start.settings if self._prepared is None else self._prepared.settings
+        return last_hooks.run(settings, self.request.environ, self.exit_code)
 
     # -- start -----------------------------------------------------------------------------
 
@@ -153,15 +154,10 @@ class Master:
         self._tell_facts(self._prepared)
 
     def _tell_facts(self, prepared: Prepared) -> None:
-        addresses = self._addresses(prepared)
-        self.status.set_facts(ini=prepared.source.spec.path, binds=addresses)
+        binds = addresses(prepared, self._listeners)
+        self.status.set_facts(ini=prepared.source.spec.path, binds=binds)
         if self._health is not None:
             self._health.serve(prepared, self._listeners)
-
-    def _addresses(self, prepared: Prepared) -> list[str]:
-        if prepared.runner.info.adopts_sockets:
-            return [listening.describe(listener) for listener in self._listeners]
-        return [str(bind) for bind in prepared.binds]
 
     def _in_child(self) -> None:
         """Give up, in a forked child, what is the master's alone."""
@@ -186,7 +182,9 @@ class Master:
         info = generation.prepared.runner.info
         log.info(
             "listening on %s runner=%s workers=%d seconds=%.3f",
-            ", ".join(f"{info.protocols[0]}://{one}" for one in self._addresses(self._prepared)),
+            ", ".join(
+                f"{info.protocols[0]}://{one}" for one in addresses(self._prepared, self._listeners)
+            ),
             info.name,
             generation.prepared.workers,
             time.monotonic() - self._began,
@@ -217,7 +215,7 @@ class Master:
 
     def all_drained(self) -> None:
         """Start the generation that waited for its predecessor to free the address."""
-        following, self._follows = self._follows, None
+        following = self._succession.take()
         if following is not None and not self._fleet.is_stopping:
             self._fleet.start(following, self._listeners)
 
@@ -246,24 +244,14 @@ class Master:
             self.status.trouble(str(error))
             self.reload_failed()
             return
-        if not (present.runner.info.adopts_sockets and prepared.runner.info.adopts_sockets):
-            self._replace_after_drain(present, prepared)
+        if binds_itself(present, prepared):
+            if not self._succession.begin(present, prepared):
+                self.reload_failed()
             return
         if prepared.binds != present.binds:
             log.warning("the address has changed, which takes a restart; the old one stays")
         log.info("reloading")
         self._fleet.start(prepared, self._listeners)
-
-    def _replace_after_drain(self, present: Prepared, prepared: Prepared) -> None:
-        """Reload a server that binds by itself: the old one goes first, and there is a gap."""
-        if present.runner.info.adopts_sockets or prepared.runner.info.adopts_sockets:
-            log.error("reload refused: from %s to %s takes a restart", *_names(present, prepared))
-            self.reload_failed()
-            return
-        log.warning("reloading: %s binds by itself, so nothing listens meanwhile", *_names(present))
-        self._follows = prepared
-        for generation in self._fleet.generations:
-            generation.order_drain(present.settings.drain_timeout)
 
     # -- stop ------------------------------------------------------------------------------
 
@@ -304,19 +292,6 @@ class Master:
         if self._health is not None:
             self._health.close()
         self._notify.close()
-
-    def _run_last_hooks(self) -> None:
-        """Run ``post-stop``; a hook that fails is the exit status where all else went well."""
-        settings = self._start.settings if self._prepared is None else self._prepared.settings
-        if not os.path.isdir(os.path.join(settings.hooks_dir, "post-stop")):
-            return
-        from pastebox.boot.hooks import run_phase  # noqa: PLC0415  # where there are hooks
-
-        try:
-            run_phase("post-stop", settings, self.request.environ)
-        except PasteboxError as error:
-            log.error("%s", error.render())  # noqa: TRY400  # it says it all
-            self.exit_code = self.exit_code or error.exit_code
 
     # -- events ----------------------------------------------------------------------------
 
@@ -373,7 +348,3 @@ class Master:
     def _tell_systemd(self, **fields: object) -> None:
         if self._systemd is not None:
             self._systemd.send(**fields)
-
-
-def _names(*several: Prepared) -> list[str]:
-    return [prepared.runner.info.name for prepared in several]

@@ -20,9 +20,10 @@ from cheroot import errors, server, wsgi
 from pastebox.config.model import WSGIApp
 from pastebox.runners.body import Chunked, KnownLength, discard
 from pastebox.runners.cheroot_options import ServerOptions
+from pastebox.runners.connections import describe_address, server_address
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.middleware import Accounted
-from pastebox.runners.threaded_loop import ThreadedLoop, describe_address, server_address
+from pastebox.runners.threaded_loop import ThreadedLoop
 
 log = logging.getLogger("pastebox.worker")
 

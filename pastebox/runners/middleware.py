@@ -1,7 +1,12 @@
-"""Counting and the access log around an application, for servers that have no hooks for it."""
+"""Counting and the access log around an application, for servers that have no hooks for it.
+
+``Connection: close`` is no business of it: an application may not set that header (PEP 3333),
+so a server that shall say it needs a hook.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -24,22 +29,21 @@ class Accounted:
     Args:
         app: the application.
         context: has the counters and the access log's format.
-        says_close: asked before each response; true adds ``Connection: close`` to it. For
-            servers that pass the header on; those with a hook of their own do it there.
     """
 
-    def __init__(
-        self, app: WSGIApp, context: WorkerContext, *, says_close: Callable[[], bool] | None = None
-    ) -> None:
+    def __init__(self, app: WSGIApp, context: WorkerContext) -> None:
         self._app = app
         self._counters = context.counters
-        self._says_close = says_close
+        self._in_flight = 0
+        self._lock = threading.Lock()
         self.lines = AccessLines(context.access) if context.access is not None else None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Run the application for one request."""
         account = _Account(self, environ, start_response)
         self._counters.started()
+        with self._lock:
+            self._in_flight += 1
         try:
             result = self._app(environ, account.start_response)
         except BaseException as error:
@@ -52,15 +56,15 @@ class Accounted:
             return _Sized(result, account)
         return _Body(result, account)
 
-    def started(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Return the response's headers as they shall be sent."""
-        if self._says_close is None or not self._says_close():
-            return headers
-        kept = [pair for pair in headers if pair[0].lower() != "connection"]
-        return [*kept, ("Connection", "close")]
+    @property
+    def in_flight(self) -> int:
+        """How many requests are running."""
+        return self._in_flight
 
     def finished(self, account: _Account) -> None:
         """Count a request, and queue its line."""
+        with self._lock:
+            self._in_flight -= 1
         seconds = time.monotonic() - account.began
         self._counters.finished(account.status, account.size, seconds)
         if self.lines is not None:
@@ -86,11 +90,10 @@ class _Account:
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
     ) -> Callable[[bytes], object]:
-        head = self._owner.started(headers)
         if exc_info is None:
-            write = self._start_response(status, head)
+            write = self._start_response(status, headers)
         else:
-            write = self._start_response(status, head, exc_info)
+            write = self._start_response(status, headers, exc_info)
         self.status = int(status[:3]) if status[:3].isdecimal() else 0
 
         def counted(data: bytes) -> object:

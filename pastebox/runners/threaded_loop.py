@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import resource
 import select
 import socket
 import threading
@@ -22,6 +21,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from pastebox.runners.access_lines import AccessLines
+from pastebox.runners.connections import connection_limit
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.last_bytes import unread
 from pastebox.runners.obedience import HEARTBEAT_S, Orders
@@ -39,8 +39,6 @@ _PAUSE_S = 0.1
 _LOG_DELAY_S = 0.1
 _EVICTABLE_S = 1.0
 """A connection that was active, or made, this recently is likely to have a request under way."""
-_DESCRIPTORS_KEPT = 200
-"""Descriptors left to the application: files, database connections, its own clients."""
 
 
 class Conversation(Protocol):
@@ -118,7 +116,7 @@ class ThreadedLoop:
         self._timeout_s = timeout_s
         self._sees_header = sees_header
         self._lines = lines
-        self._limit = _connection_limit()
+        self._limit = connection_limit()
         self._ready: SimpleQueue[Peer] = SimpleQueue()
         self._orders = Orders(context, self)
         self._poller = select.epoll()
@@ -345,29 +343,3 @@ class ThreadedLoop:
             self._forget(peer)
             return True
         return False
-
-
-def _connection_limit() -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return 10_000
-    return max(100, min(10_000, soft - _DESCRIPTORS_KEPT))
-
-
-def describe_address(connection: socket.socket) -> tuple[str, str]:
-    """Return host and port of the peer; a Unix socket has none."""
-    with contextlib.suppress(OSError):
-        address = connection.getpeername()
-        if isinstance(address, tuple):
-            return str(address[0]), str(address[1])
-    return "", ""
-
-
-def server_address(connection: socket.socket, *, port: str) -> tuple[str, str]:
-    """Return host and port as this connection reached us; ``port`` where there is none."""
-    with contextlib.suppress(OSError):
-        address = connection.getsockname()
-        if isinstance(address, tuple):
-            host = f"[{address[0]}]" if ":" in address[0] else str(address[0])
-            return host, str(address[1])
-    return "localhost", port

@@ -18,9 +18,10 @@ from wsgiref.simple_server import ServerHandler, WSGIRequestHandler
 
 from pastebox.config.model import WSGIApp
 from pastebox.runners.body import Chunked, KnownLength
+from pastebox.runners.connections import describe_address, server_address
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.middleware import Accounted
-from pastebox.runners.threaded_loop import ThreadedLoop, describe_address, server_address
+from pastebox.runners.threaded_loop import ThreadedLoop
 
 log = logging.getLogger("pastebox.worker")
 

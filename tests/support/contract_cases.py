@@ -31,7 +31,8 @@ class Case(NamedTuple):
 
     def section(self, address: str, *more: str) -> str:
         """Return the text of ``[server:main]``."""
-        return "\n".join(filter(None, ("[server:main]", f"use = {self.use}", address, *more)))
+        selected = self.use if "=" in self.use else f"use = {self.use}"
+        return "\n".join(filter(None, ("[server:main]", selected, address, *more)))
 
     @property
     def missing(self) -> str:
@@ -61,5 +62,17 @@ CASES = (
         "egg:pyramid#wsgiref",
         "",
         exceptions={"test_keep_alive": "the standard library's server speaks HTTP/1.0"},
+    ),
+    Case(
+        "external",
+        "paste.server_runner = waitress:serve_paste",
+        "waitress",
+        exceptions={
+            "test_head_has_the_header_of_get_and_no_body": "waitress leaves it to the application",
+            "test_hup_refuses_no_connection": "it binds by itself, so nothing listens meanwhile",
+            "test_unknown_option_is_78_and_named_with_its_line": "it checks its options by itself",
+            "test_value_of_the_wrong_type_is_78": "likewise",
+            "test_unix_socket": "waitress's own option is tested with waitress",
+        },
     ),
 )
