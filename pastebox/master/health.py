@@ -71,5 +71,8 @@ def _protocol(prepared: Prepared) -> Protocol:
     name = prepared.runner.info.protocols[0]
     if name == "http" and any(prepared.spec.options.get(option) for option in _TLS_OPTIONS):
         name = "https"
-    found = from_environment(AJP_SECRET, prepared.environ, read_value_file)
-    return Protocol(name, secret=found.text if found else "")
+    secret = prepared.spec.options.get("secret", "") if name == "ajp" else ""
+    if name == "ajp" and not secret:
+        found = from_environment(AJP_SECRET, prepared.environ, read_value_file)
+        secret = found.text if found else ""
+    return Protocol(name, secret=secret)
