@@ -71,6 +71,7 @@ class AjpWire:
         self._body = Body()
         self._left = -1  # -1: as much as comes
         self._running: Request | None = None
+        self._is_over = False  # what follows a refusal is of no interest
 
     @property
     def is_midway(self) -> bool:
@@ -88,7 +89,9 @@ class AjpWire:
         Raises:
             ProtocolError: this is not AJP, or passes a limit.
         """
-        for payload in self._reader.feed(data):
+        for payload in () if self._is_over else self._reader.feed(data):
+            if self._is_over:
+                return
             if self._environ is not None:
                 self._take_body(codec.read_body_packet(payload))
             elif payload:
@@ -158,6 +161,7 @@ class AjpWire:
         reply = AjpReply()
         if refusal:
             reply.keeps_open = False  # a body may be on its way that nobody wants
+            self._is_over = True
         self._running = Request(environ, self._body, reply, refusal=refusal)
         self._host.begin(self._running)
 

@@ -6,6 +6,7 @@ threads that run the application.
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
 import threading
@@ -88,6 +89,9 @@ class Connection:
             left = self._append(data)
             if not left:
                 return
+            if self.gateway.is_inline and left > _HIGH:
+                self._send_all()
+                return
             self.gateway.wake(self)
             while self.pending_size > _HIGH and not self.is_gone:
                 if self._room is None:
@@ -95,6 +99,20 @@ class Connection:
                 self._room.wait()
             if self.is_gone:
                 raise GoneError
+
+    def _send_all(self) -> None:
+        """Wait in the only thread there is until the peer has taken everything."""
+        poller = select.poll()
+        poller.register(self.fd, select.POLLOUT)
+        patience_ms = self.gateway.limits.patience_s * 1000
+        try:
+            while self.pending:
+                if not poller.poll(patience_ms):
+                    raise TimeoutError
+                self._send_pending()
+        except OSError:
+            self._doom()
+            raise GoneError from None
 
     def _append(self, data: Octets) -> int:
         """Send what goes at once, keep the rest; return how much is kept."""
@@ -163,21 +181,25 @@ class Connection:
             if self.is_closed:
                 return
             try:
-                while self.pending:
-                    first = self.pending[0]
-                    sent = self.sock.send(first)
-                    self.last_activity = time.monotonic()
-                    self.pending_size -= sent
-                    if sent < len(first):
-                        self.pending[0] = first[sent:]
-                        break
-                    self.pending.popleft()
-            except BlockingIOError:
-                pass
+                self._send_pending()
             except OSError:
                 self._doom()
             if self._room is not None and self.pending_size <= _LOW:
                 self._room.notify_all()
+
+    def _send_pending(self) -> None:
+        try:
+            while self.pending:
+                first = self.pending[0]
+                sent = self.sock.send(first)
+                self.last_activity = time.monotonic()
+                self.pending_size -= sent
+                if sent < len(first):
+                    self.pending[0] = first[sent:]
+                    return
+                self.pending.popleft()
+        except BlockingIOError:
+            pass
 
     def close(self) -> None:
         """Close now; threads that still answer meet a peer that is gone."""

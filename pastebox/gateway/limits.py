@@ -21,7 +21,8 @@ class Limits(NamedTuple):
     Attributes:
         min_threads: threads that are there from the beginning.
         spare_threads: idle threads that are kept.
-        max_threads: the most there may be; a request that finds none free waits.
+        max_threads: the most there may be; a request that finds none free waits. With 0 the
+            application runs in the I/O thread, one request at a time.
         connections: the most connections; idle ones make room for newcomers.
         patience_s: how long a peer may be silent in the middle of a request or an answer.
     """

@@ -5,21 +5,56 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from pastebox.gateway.limits import Limits
 
 _log = logging.getLogger("pastebox.gateway")
 
 Task = Callable[[], None]
-PATIENCE_S = 0.01
-"""How long a task waits for one of the threads there are, before another thread is started."""
 _IDLE_S = 10.0
+
+
+class Workers(Protocol):
+    """Who runs the tasks. ``patience_s`` is when to tend again while tasks wait."""
+
+    patience_s: float
+
+    def add(self, task: Task) -> None:
+        """Queue a task; called by the I/O thread only."""
+        ...
+
+    def tend(self, now: float) -> bool:
+        """Do what waiting tasks need; say whether to come again soon."""
+        ...
+
+
+class Nobody:
+    """Runs the tasks in the I/O thread itself: a process with one thread."""
+
+    patience_s = 0.0
+
+    def __init__(self) -> None:
+        self._queue: deque[Task] = deque()
+
+    def add(self, task: Task) -> None:
+        """Queue a task."""
+        self._queue.append(task)
+
+    def tend(self, now: float) -> bool:  # noqa: ARG002  # as the pool has it
+        """Run one task; say whether there are more."""
+        if self._queue:
+            self._queue.popleft()()
+        return bool(self._queue)
 
 
 class Pool:
     """Starts threads when tasks wait, ends them when they have nothing to do."""
+
+    patience_s = 0.01  # a task waits this long for one of the threads there are
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -44,7 +79,7 @@ class Pool:
         if not waiting:
             self._waits_since = 0.0
             return False
-        if now - self._waits_since >= PATIENCE_S:
+        if now - self._waits_since >= self.patience_s:
             self._waits_since = now
             for _ in range(min(waiting, self._limits.max_threads - self._threads)):
                 if not self._start():

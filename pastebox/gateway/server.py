@@ -22,7 +22,7 @@ from pastebox.gateway.connection import Connection
 from pastebox.gateway.drain import Drain
 from pastebox.gateway.environ import mend
 from pastebox.gateway.limits import Limits
-from pastebox.gateway.pool import PATIENCE_S, Pool
+from pastebox.gateway.pool import Nobody, Pool, Workers
 from pastebox.gateway.request import Host, Request, Wire
 from pastebox.health.http import ProtocolError
 
@@ -110,7 +110,8 @@ class Gateway:
         self._keys = wsgi_keys(
             is_multithread=traits.is_multithread, is_multiprocess=traits.is_multiprocess
         )
-        self._pool = Pool(limits)
+        self.is_inline = not limits.max_threads
+        self._pool: Workers = Nobody() if self.is_inline else Pool(limits)
         self._poller = select.epoll()
         self._known: dict[int, Connection] = {}
         self._watched: dict[int, Callable[[], None]] = {}
@@ -122,9 +123,9 @@ class Gateway:
         self._accepts_again_at = self._complains_again_at = 0.0
         self._next_maintenance = self._next_tick = 0.0
         self._poller.register(self._wake_read, _IN)
-        for number, sock in self.listeners.items():
+        for sock in sockets:
             sock.setblocking(False)
-            self._poller.register(number, _IN)
+        self._listen()
 
     # -- what other threads may call -------------------------------------------------------------
 
@@ -159,6 +160,11 @@ class Gateway:
         """Close each connection after its answer from now on, but go on accepting."""
         self.is_lame = True
 
+    def leave(self, seconds: float) -> None:
+        """End within ``seconds``, and leave those who wait to be accepted to other processes."""
+        self.start_drain(seconds)
+        self.close_listeners()
+
     def start_drain(self, seconds: float) -> None:
         """Stop accepting and end within ``seconds``; a second call can only make it sooner."""
         self.is_lame = True
@@ -184,7 +190,7 @@ class Gateway:
 
     def _timeout(self) -> float:
         if self._has_waiting:
-            return PATIENCE_S
+            return self._pool.patience_s
         if self.drain is not None:
             return self.drain.tick_s
         if not self._is_accepting:
@@ -333,8 +339,10 @@ class Gateway:
 
     # -- acceptance --------------------------------------------------------------------------------
 
-    def accept(self, listener: socket.socket, most: int = _ACCEPTED_AT_ONCE) -> int:
+    def accept(self, listener: socket.socket) -> int:
         """Take connections that wait, and what they have sent already; return how many."""
+        # While it runs a request, a process with one thread is deaf: others take the next.
+        most = 1 if self.is_inline else _ACCEPTED_AT_ONCE
         for number in range(most):
             if len(self.connections) >= self.limits.connections and not self._make_room():
                 return number
@@ -396,8 +404,13 @@ class Gateway:
 
     def _accept_again(self) -> None:
         self._is_accepting = True
+        self._listen()
+
+    def _listen(self) -> None:
+        # One newcomer wakes one of the processes with one thread, not all of them.
+        events = _IN | select.EPOLLEXCLUSIVE if self.is_inline else _IN
         for number in self.listeners:
-            self._poller.register(number, _IN)
+            self._poller.register(number, events)
 
     def close_listeners(self) -> None:
         """Accept nothing any more."""

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _PROTOCOLS = {"scgi": "scgi", "fcgi": "fastcgi", "ajp": "ajp"}
 
 
-def _info(name: str) -> RunnerInfo:
+def info_of(name: str) -> RunnerInfo:
+    """Return what the runner of that name can do."""
     return RunnerInfo(
         name=name,
         protocols=(_PROTOCOLS[name.split("_")[1]],),
@@ -37,7 +38,7 @@ def _info(name: str) -> RunnerInfo:
     )
 
 
-class _Thread:
+class FlupThread:
     """What the threaded runners share."""
 
     info: RunnerInfo
@@ -143,19 +144,19 @@ def _wire(protocol: str, values: flup_options.Values) -> Callable[[Any], Any]:
     return functools.partial(FastCgiWire, capacity=capacity)
 
 
-class ScgiThreadRunner(_Thread):
+class ScgiThreadRunner(FlupThread):
     """``use = egg:PasteScript#flup_scgi_thread``."""
 
-    info = _info("flup_scgi_thread")
+    info = info_of("flup_scgi_thread")
 
 
-class FcgiThreadRunner(_Thread):
+class FcgiThreadRunner(FlupThread):
     """``use = egg:PasteScript#flup_fcgi_thread``."""
 
-    info = _info("flup_fcgi_thread")
+    info = info_of("flup_fcgi_thread")
 
 
-class AjpThreadRunner(_Thread):
+class AjpThreadRunner(FlupThread):
     """``use = egg:PasteScript#flup_ajp_thread``."""
 
-    info = _info("flup_ajp_thread")
+    info = info_of("flup_ajp_thread")

@@ -13,12 +13,17 @@ _LOG_DELAY_S = 0.1
 
 
 class MasterObserver:
-    """Satisfies ``pastebox.gateway.server.Observer``; set ``gateway`` before the loop turns."""
+    """Satisfies ``pastebox.gateway.server.Observer``; set ``gateway`` before the loop turns.
+
+    Args:
+        context: the worker's side of the contract.
+        is_silent: the master hears nothing of this process, whose parent speaks for it.
+    """
 
     gateway: Gateway
 
-    def __init__(self, context: WorkerContext) -> None:
-        self._notify = context.notify
+    def __init__(self, context: WorkerContext, *, is_silent: bool = False) -> None:
+        self._notify = None if is_silent else context.notify
         self._counters = context.counters
         self._lines = AccessLines(context.access) if context.access is not None else None
         self._is_due = False
@@ -41,7 +46,8 @@ class MasterObserver:
         """Send the heartbeat and write lines when they are due."""
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + HEARTBEAT_S
-            self._notify.send(WATCHDOG=1)
+            if self._notify is not None:
+                self._notify.send(WATCHDOG=1)
         wait = self._next_heartbeat - now
         if not self._is_due or self._lines is None:
             return wait
@@ -54,7 +60,8 @@ class MasterObserver:
 
     def stopping(self) -> None:
         """Say that nothing is accepted any more."""
-        self._notify.send(STOPPING=1)
+        if self._notify is not None:
+            self._notify.send(STOPPING=1)
 
     def ended(self) -> None:
         """Write the last lines."""

@@ -21,6 +21,7 @@ RUNNERS: dict[str, Entry] = {
     "waitress": Entry("pastebox.runners.waitress:WaitressRunner", None, "waitress"),
     "granian": Entry("pastebox.runners.granian:GranianRunner", "granian", "granian"),
     "gunicorn": Entry("pastebox.runners.gunicorn:GunicornRunner", "gunicorn", "gunicorn"),
+    "http": Entry("pastebox.runners.http:HttpRunner", None, "waitress"),
     "wsgiutils": Entry("pastebox.runners.cheroot:WsgiutilsRunner", "wsgiutils", "cheroot"),
     "wsgiref": Entry("pastebox.runners.wsgiref:WsgirefRunner", None, "wsgiref"),
     "cherrypy": Entry("pastebox.runners.cheroot:CherrypyRunner", "cherrypy", "cheroot"),
@@ -37,7 +38,6 @@ EXTERNAL = Entry("pastebox.runners.external:ExternalRunner", None, "pastebox")
 """For a server that is not ours, by its own ``paste.server_runner`` or ``_factory``."""
 
 ANNOUNCED: dict[str, str] = {
-    "http": "http",
     "twisted": "twisted",
     "cgi": "cgi",
 }
