@@ -49,6 +49,7 @@ CASES = (
         unix="unix_socket = {path}",
         bad_type="threads = many",
     ),
+    Case("http", "egg:Paste#http", "waitress", bad_type="threadpool_workers = many"),
     Case("wsgiutils", "egg:PasteScript#wsgiutils", "cheroot"),
     Case(
         "cherrypy",
