@@ -170,10 +170,13 @@ def scgi_server(pieces: Sequence[bytes]) -> object:
 
 def ajp_server(pieces: Sequence[bytes]) -> object:
     """Read as a server does."""
-    reader, found = ajp.PacketReader(), []
+    reader = ajp.PacketReader()
+    found: list[list[object]] = []
     for piece in (*pieces, b""):
         for payload in reader.feed(piece):
-            if payload[:1] == b"\x02":
+            if payload == bytes([ajp.CPING]):
+                found.append([ajp.CPING])
+            elif payload[:1] == b"\x02":
                 request = ajp.decode_forward_request(payload)
                 found.append([getattr(request, name) for name in request.__slots__])
             else:
