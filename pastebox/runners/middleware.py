@@ -121,6 +121,7 @@ class _Body:
         self._result = result
         self._account = account
         self._parts: Iterator[bytes] | None = None
+        self._is_closed = False
 
     def __iter__(self) -> _Body:
         return self
@@ -132,17 +133,20 @@ class _Body:
             part = next(self._parts)
         except StopIteration:
             raise
-        except SystemExit as error:
+        except BaseException as error:
             self._account.fail()
-            raise ApplicationExitedError(f"SystemExit: {error.code}") from error
-        except BaseException:
-            self._account.fail()
+            self.close()  # not every server does
+            if isinstance(error, SystemExit):
+                raise ApplicationExitedError(f"SystemExit: {error.code}") from error
             raise
         self._account.size += len(part)
         return part
 
     def close(self) -> None:
-        """End the request, after the application's own ``close``."""
+        """End the request, after the application's own ``close``; twice is harmless."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         try:
             close = getattr(self._result, "close", None)
             if close is not None:

@@ -22,6 +22,7 @@ RUNNERS: dict[str, Entry] = {
     "granian": Entry("pastebox.runners.granian:GranianRunner", "granian", "granian"),
     "gunicorn": Entry("pastebox.runners.gunicorn:GunicornRunner", "gunicorn", "gunicorn"),
     "http": Entry("pastebox.runners.http:HttpRunner", None, "waitress"),
+    "twisted": Entry("pastebox.runners.twisted:TwistedRunner", "twisted", "twisted"),
     "wsgiutils": Entry("pastebox.runners.cheroot:WsgiutilsRunner", "wsgiutils", "cheroot"),
     "wsgiref": Entry("pastebox.runners.wsgiref:WsgirefRunner", None, "wsgiref"),
     "cherrypy": Entry("pastebox.runners.cheroot:CherrypyRunner", "cherrypy", "cheroot"),
@@ -38,7 +39,6 @@ EXTERNAL = Entry("pastebox.runners.external:ExternalRunner", None, "pastebox")
 """For a server that is not ours, by its own ``paste.server_runner`` or ``_factory``."""
 
 ANNOUNCED: dict[str, str] = {
-    "twisted": "twisted",
     "cgi": "cgi",
 }
 """Names that INIs use and the extra that will bring them; refused by name, never substituted."""

@@ -50,6 +50,7 @@ CASES = (
         bad_type="threads = many",
     ),
     Case("http", "egg:Paste#http", "waitress", bad_type="threadpool_workers = many"),
+    Case("twisted", "egg:PasteScript#twisted", "twisted"),
     Case("wsgiutils", "egg:PasteScript#wsgiutils", "cheroot"),
     Case(
         "cherrypy",
