@@ -154,6 +154,8 @@ class Answer:
             raise RuntimeError(f"the answer is {self._room} bytes shorter than its Content-Length")
         if self._sink.is_leaving:
             self._request.reply.keeps_open = False
+        # Before the peer knows: its next request may be here before this thread goes on.
+        self._request.is_answered = True
         self._send(head, data, self._request.reply.end())
         self.is_whole = True
 

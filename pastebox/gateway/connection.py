@@ -139,6 +139,8 @@ class Connection:
         with self.lock:
             self.running.discard(request)
             request.is_answered = True
+            if self.is_closed:
+                return
             self.last_activity = time.monotonic()
             if not is_whole:
                 # Only a reset says that what came is not the whole: an end would look like one.
