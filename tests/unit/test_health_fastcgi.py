@@ -102,6 +102,7 @@ def test_what_is_no_record_says_what_it_is(data, reason):
     [
         pytest.param(b"\x01", "cut off", id="no-value-length"),
         pytest.param(b"\x01\x80\x00", "cut off", id="half-length"),
+        pytest.param(b"\x01\x03abc", "cut off", id="half-value"),
         pytest.param(b"\x01\xff\xff\xff\xffa", "cut off", id="length-of-2-GiB"),
         pytest.param(b"\x00\x00" * 4, "more than 3", id="count"),
     ],
