@@ -62,7 +62,9 @@ def head_start(request: ServeRequest) -> HeadStart:
         settings = prepared.settings
     if settings.mode == "sleep":
         prepared = None
-    health = bind_health(settings)
+    # A web server starts one CGI process for each request: they have no port each.
+    is_cgi = prepared is not None and prepared.runner.info.name == "cgi"
+    health = None if is_cgi else bind_health(settings)
     listeners, unlink = bind_application(request, prepared) if prepared else ([], [])
     return HeadStart(
         located=located,

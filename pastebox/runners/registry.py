@@ -24,6 +24,7 @@ RUNNERS: dict[str, Entry] = {
     "http": Entry("pastebox.runners.http:HttpRunner", None, "waitress"),
     "twisted": Entry("pastebox.runners.twisted:TwistedRunner", "twisted", "twisted"),
     "wsgiutils": Entry("pastebox.runners.cheroot:WsgiutilsRunner", "wsgiutils", "cheroot"),
+    "cgi": Entry("pastebox.runners.cgi:CgiRunner", None, "wsgiref"),
     "wsgiref": Entry("pastebox.runners.wsgiref:WsgirefRunner", None, "wsgiref"),
     "cherrypy": Entry("pastebox.runners.cheroot:CherrypyRunner", "cherrypy", "cheroot"),
     "flup_scgi_thread": Entry("pastebox.runners.flup:ScgiThreadRunner", None, "pastebox"),
@@ -39,7 +40,6 @@ EXTERNAL = Entry("pastebox.runners.external:ExternalRunner", None, "pastebox")
 """For a server that is not ours, by its own ``paste.server_runner`` or ``_factory``."""
 
 ANNOUNCED: dict[str, str] = {
-    "cgi": "cgi",
 }
 """Names that INIs use and the extra that will bring them; refused by name, never substituted."""
 
