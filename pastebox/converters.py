@@ -67,12 +67,17 @@ def _read_text(text: str) -> str:
     return text
 
 
+def _read_worker_count(text: str) -> int:
+    """Read a number of workers; ``auto`` is 0."""
+    return 0 if text == "auto" else integer(1, 512).read(text)
+
+
 def _read_words(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())
 
 
 PORT = integer(0, 65535)
-WORKER_COUNT = integer(1, 512)
+WORKER_COUNT = Converter("a number from 1 to 512, or auto", _read_worker_count)
 TEXT = Converter("a text that is not empty", _read_text)
 SECONDS = Converter("a duration such as 20, 20s, 500ms or 1h30m", _read_seconds)
 FLAG = Converter("on or off", _read_flag)

@@ -25,6 +25,9 @@ from pastebox.option import PREFIX, Given, Option, unset
 T = TypeVar("T")
 
 
+AJP_SECRET = "PASTEBOX_AJP_SECRET"  # noqa: S105  # a name
+"""A variable without a row: a secret has no flag, as everybody can read a command line."""
+
 EARLY = frozenset({"ini", "set", "overlay_dir", "secrets_dir"})
 """Settings by which the INI is found and read; its own section comes too late for them."""
 
@@ -99,7 +102,11 @@ class Settings:
     host = unset("serving", TEXT, "address to bind, instead of the INI's", metavar="HOST")
     port = unset("serving", PORT, "port to bind, instead of the INI's", metavar="PORT")
     workers = Option(
-        "serving", "1", WORKER_COUNT, "worker processes on the shared socket", metavar="COUNT"
+        "serving",
+        "1",
+        WORKER_COUNT,
+        "worker processes, or auto, as many as fit; auto is the default of gunicorn and granian",
+        metavar="COUNT",
     )
     cpu_affinity = Option(
         "serving", "off", one_of("off", "auto"), "keep each worker on one CPU of its own"
@@ -279,7 +286,7 @@ def read_value_file(path: str) -> str:
 
 def unknown_names(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
     """Yield each ``PASTEBOX_*`` variable that no row explains, with the nearest known name."""
-    known = {option.environment for option in options()}
+    known = {option.environment for option in options()} | {AJP_SECRET}
     known |= {f"{name}_FILE" for name in known}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:

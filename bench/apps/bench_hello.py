@@ -23,3 +23,8 @@ def main(global_conf, **settings):  # noqa: ARG001  # PasteDeploy's signature
         return [body]
 
     return app
+
+
+def bare():
+    """Make it without PasteDeploy, for servers that know nothing of it."""
+    return main({})

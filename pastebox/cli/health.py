@@ -11,6 +11,7 @@ import os
 import sys
 
 from pastebox.health.ask import probe_once
+from pastebox.health.protocol import HTTP, Protocol
 from pastebox.health.target import tcp, unix
 
 TYPE_CHECKING = False  # typing itself costs 6 ms
@@ -25,7 +26,14 @@ USAGE = """\
 usage: pastebox health [--json] [--timeout S] [--live | --ready | --startup] [URL]
 
 Ask the health port whether requests should be sent here, and say why not.
-With a URL (http://host:port/path or unix:/path) ask the application itself.
+With a URL ask the application itself, in its server's protocol:
+
+  http://host:port/path    https://host:port/path (towards loopback the certificate is not verified)
+  fcgi://host:port/path    scgi://host:port/path    ajp://host:port (CPING) or ajp://host:port/path
+  unix:/path    https+unix:/path    fcgi+unix:/path    scgi+unix:/path    ajp+unix:/path
+
+  PASTEBOX_READY_PATH   what to request where the URL has no path
+  PASTEBOX_AJP_SECRET   what an AJP server demands; or PASTEBOX_AJP_SECRET_FILE
 
   --live              is the master alive, and no worker stuck or in a crash loop
   --ready             should requests be sent here (this is the default)
@@ -39,8 +47,16 @@ exit status: 0 yes, 1 no, 2 the command line or the environment cannot be unders
 """
 
 DEFAULTS = {"HEALTH_HOST": "127.0.0.1", "HEALTH_PORT": "9090", "HOST": "127.0.0.1", "PORT": "8080"}
+_SCHEMES = {  # protocol and customary port
+    "http": ("http", 80),
+    "https": ("https", 443),
+    "fcgi": ("fastcgi", 9000),
+    "scgi": ("scgi", 4000),
+    "ajp": ("ajp", 8009),
+}
 _PAGES = {"--live": "/livez", "--ready": "/readyz", "--startup": "/startupz"}
 _VALUES = ("--timeout", "--health-host", "--health-port")
+_EXPECTED = "expected http://host:port/path, or https, fcgi, scgi, ajp, or unix:/path"
 _JSON_HEADERS = (("Accept", "application/json"),)
 _SERVER_ERROR = 500
 _SLEEPING = b'"phase sleeping"'
@@ -53,7 +69,7 @@ class _Misuse(Exception):  # noqa: N818  # not an error of the program
 class _Question:
     """What to ask, and of whom."""
 
-    __slots__ = ("headers", "is_lenient", "path", "target")
+    __slots__ = ("headers", "is_lenient", "path", "protocol", "target")
 
     def __init__(
         self,
@@ -62,10 +78,12 @@ class _Question:
         *,
         headers: tuple[tuple[str, str], ...] = (),
         is_lenient: bool = False,
+        protocol: Protocol = HTTP,
     ) -> None:
         self.target = target
         self.path = path
         self.headers = headers
+        self.protocol = protocol
         self.is_lenient = is_lenient  # any answer below 500 will do: nobody said what to ask for
 
 
@@ -88,7 +106,9 @@ def main(
         options, url = _read_arguments(argv)
         timeout_s = _seconds(options.get("--timeout", "2.5"))
         question = _question(options, url, environ)
-        result = probe_once(question.target, question.path, timeout_s, question.headers)
+        result = probe_once(
+            question.target, question.path, timeout_s, question.headers, question.protocol
+        )
     except (_Misuse, ValueError) as error:
         stdout.write(f"error: {error}\n  hint: pastebox health --help\n")
         return 2
@@ -127,7 +147,7 @@ def _read_arguments(argv: Sequence[str]) -> tuple[dict[str, str], str]:
 def _question(options: Mapping[str, str], url: str, environ: Mapping[str, str]) -> _Question:
     ready_path = _variable("READY_PATH", environ)
     if url:
-        return _of_url(url, ready_path)
+        return _of_url(url, ready_path, environ)
     port = options.get("--health-port") or _variable("HEALTH_PORT", environ)
     if port != "off":
         host = options.get("--health-host") or _variable("HEALTH_HOST", environ)
@@ -137,23 +157,44 @@ def _question(options: Mapping[str, str], url: str, environ: Mapping[str, str]) 
     return _Question(target, ready_path or "/", is_lenient=not ready_path)
 
 
-def _of_url(url: str, ready_path: str) -> _Question:
-    if url.startswith("unix:/"):
-        return _Question(unix(url[len("unix:") :]), ready_path or "/", is_lenient=not ready_path)
-    if not url.startswith("http://"):
-        raise _Misuse(f"{url}: expected http://host:port/path or unix:/path")
-    authority, slash, path = url[len("http://") :].partition("/")
-    host, colon, port = authority.rpartition(":")
-    if not colon or port.endswith("]"):
-        host, port = authority, "80"
+def _of_url(url: str, ready_path: str, environ: Mapping[str, str]) -> _Question:
+    scheme, colon, rest = url.partition(":")
+    name, plus, _ = scheme.partition("+unix")
+    is_unix = scheme in ("unix", f"{name}+unix")
+    name = "http" if scheme == "unix" else name
+    if name not in _SCHEMES or not colon or (plus and not is_unix):
+        raise _Misuse(f"{url}: {_EXPECTED}")
+    protocol, port = _SCHEMES[name]
+    if is_unix:
+        if not rest.startswith("/"):
+            raise _Misuse(f"{url}: {_EXPECTED}")
+        target, path = unix(rest), ""
+    else:
+        target, path = _of_authority(url, rest, port)
+    path = path or ready_path
+    is_lenient = not path
+    if is_lenient and protocol != "ajp":  # which has a question of its own for this
+        path = "/"
+    return _Question(target, path, is_lenient=is_lenient, protocol=_protocol(protocol, environ))
+
+
+def _of_authority(url: str, rest: str, port: int) -> tuple[Target, str]:
+    """Return where to connect, and the path of the URL, empty where it has none."""
+    if not rest.startswith("//"):
+        raise _Misuse(f"{url}: {_EXPECTED}")
+    authority, slash, path = rest[2:].partition("/")
+    host, colon, digits = authority.rpartition(":")
+    if not colon or digits.endswith("]"):
+        host, digits = authority, str(port)
     if not host:
         raise _Misuse(f"{url}: expected a host")
-    path = path.partition("#")[0]
-    return _Question(
-        tcp(host, _port(url, port)),
-        f"/{path}" if slash else (ready_path or "/"),
-        is_lenient=not slash and not ready_path,
-    )
+    return tcp(host, _port(url, digits)), f"{slash}{path.partition('#')[0]}"
+
+
+def _protocol(name: str, environ: Mapping[str, str]) -> Protocol:
+    if name == "http":
+        return HTTP
+    return Protocol(name, secret=_variable("AJP_SECRET", environ) if name == "ajp" else "")
 
 
 def _variable(name: str, environ: Mapping[str, str]) -> str:

@@ -6,10 +6,14 @@ import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pastebox.errors import PasteboxError
 from pastebox.master.worker import start_worker
 from pastebox.process.signals import SERVING, SignalQueue
+
+if TYPE_CHECKING:
+    from pastebox.master.prepare import Prepared
 
 
 def main(argv: Sequence[str]) -> int:
@@ -39,6 +43,9 @@ def main(argv: Sequence[str]) -> int:
                 from pastebox.cli import verbs  # noqa: PLC0415  # argparse and all
 
                 verbs.main(["explain", *argv])
+            if start.prepared is not None and start.prepared.runner.info.name == "cgi":
+                early.dismiss()
+                return _answer_once(start.prepared)
             from pastebox.master.master import Master  # noqa: PLC0415  # likewise
 
             gc.freeze()  # nothing that was imported is garbage
@@ -49,6 +56,15 @@ def main(argv: Sequence[str]) -> int:
 
             tell(error, os.environ.get("PASTEBOX_LOG_FORMAT", ""))
             return error.exit_code
+
+
+def _answer_once(prepared: Prepared) -> int:
+    """Answer the request that this process was started for; there is nothing to be master of."""
+    from pastebox.observe.logs import configure  # noqa: PLC0415  # CGI only
+    from pastebox.runners.cgi import answer  # noqa: PLC0415  # likewise
+
+    configure(prepared.settings.log_format, "warning")
+    return answer(prepared.source, prepared.spec, os.environ)
 
 
 Parsed = tuple[str | None, Mapping[str, str], Mapping[str, str], tuple[tuple[str, str], ...]]

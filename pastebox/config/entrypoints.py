@@ -74,6 +74,17 @@ def load_egg(spec: str, name: str, protocols: Sequence[Sequence[str]]) -> Found:
     return Found(load_object(entry.value), protocol, name, distribution)
 
 
+def has_entry_point(spec: str, name: str, protocols: Sequence[str]) -> bool:
+    """Whether ``egg:SPEC#NAME`` is installed in one of the protocols; nothing is imported."""
+    try:
+        if _glance(spec, name, [protocols]) is not None:
+            return True
+        entries = find_distribution(spec, protocols).entry_points
+    except ConfigError:
+        return False
+    return any(entry.group in protocols and entry.name == name for entry in entries)
+
+
 def _glance(spec: str, name: str, protocols: Sequence[Sequence[str]]) -> tuple[str, str] | None:
     """Return protocol and value of an entry point that a glance finds, and finds once."""
     installed = glance(normalised(spec))

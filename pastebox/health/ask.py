@@ -6,46 +6,59 @@ import _socket as socket  # the module around it costs 27 ms of CPU (enum, selec
 import errno
 import time
 
-from pastebox.health.http import ProtocolError, ResponseParser, request_bytes
-from pastebox.health.result import ProbeResult, answered, broken, busy, dead
+from pastebox.health.http import BusyError, ProtocolError
+from pastebox.health.protocol import HTTP
+from pastebox.health.result import ProbeResult, answered, broken, busy, dead, declined, hung_up
 
 TYPE_CHECKING = False  # typing itself costs pastebox health 6 ms
 if TYPE_CHECKING:
     from typing import Any
 
     from pastebox.health.http import Response
+    from pastebox.health.protocol import Exchange, Protocol
     from pastebox.health.target import Target
 
 
 def probe_once(
-    target: Target, path: str, timeout_s: float, headers: tuple[tuple[str, str], ...] = ()
+    target: Target,
+    path: str,
+    timeout_s: float,
+    headers: tuple[tuple[str, str], ...] = (),
+    protocol: Protocol = HTTP,
 ) -> ProbeResult:
     """Request ``path`` and judge the answer; the whole takes ``timeout_s`` at most.
 
     Raises:
         ValueError: ``path`` or the host cannot be written in a request.
     """
-    request = request_bytes(path, target.authority, headers)
+    exchange = protocol.start(target, path, headers)
     began = time.monotonic()
     until = began + timeout_s
     sock: socket.socket | None = None
     try:
         sock = _connect(target, until)
-        response = _exchange(sock, request, until)
+        response = _exchange(sock, exchange, until)
     except TimeoutError:
         return busy(str(target), is_connected=sock is not None, seconds=timeout_s)
+    except BusyError as error:
+        return declined(str(target), error, time.monotonic() - began)
     except ProtocolError as error:
         return broken(str(target), error, time.monotonic() - began)
     except OSError as error:
-        seconds = time.monotonic() - began
-        if error.errno == errno.EAGAIN:  # a unix socket whose backlog is full
-            return busy(str(target), is_connected=False, seconds=seconds)
-        return dead(str(target), error, seconds)
+        return _judge(error, target, time.monotonic() - began, is_connected=sock is not None)
     finally:
         if sock is not None:
             sock.close()
     seconds = time.monotonic() - began
     return answered(response.status, response.reason, response.body, seconds)
+
+
+def _judge(error: OSError, target: Target, seconds: float, *, is_connected: bool) -> ProbeResult:
+    if is_connected:
+        return hung_up(str(target), error, seconds)
+    if error.errno == errno.EAGAIN:  # a unix socket whose backlog is full
+        return busy(str(target), is_connected=False, seconds=seconds)
+    return dead(str(target), error, seconds)
 
 
 def _connect(target: Target, until: float) -> socket.socket:
@@ -76,14 +89,15 @@ def _open(family: int, address: str | tuple[Any, ...], until: float) -> socket.s
     return sock
 
 
-def _exchange(sock: socket.socket, request: bytes, until: float) -> Response:
+def _exchange(sock: socket.socket, exchange: Exchange, until: float) -> Response:
     """Send and receive until there is a response."""
-    parser = ResponseParser()
-    _limit(sock, until)
-    sock.sendall(request)
     while True:
         _limit(sock, until)
-        response = parser.feed(sock.recv(65536))
+        data = exchange.to_send()
+        if data:
+            sock.sendall(data)
+            _limit(sock, until)
+        response = exchange.feed(sock.recv(65536))
         if response is not None:
             return response
 

@@ -11,7 +11,11 @@ _CHUNK_LINE_LIMIT = 1024
 
 
 class ProtocolError(Exception):
-    """The bytes are not an HTTP/1.x response, or its bounds are passed."""
+    """The bytes are not what the protocol has, or a bound is passed; the text is one sentence."""
+
+
+class BusyError(ProtocolError):
+    """The other side understood, and says itself that it has no room now."""
 
 
 class Response:
@@ -44,8 +48,7 @@ def request_bytes(path: str, host: str, headers: tuple[tuple[str, str], ...] = (
         ValueError: the path does not begin with a slash, or something holds a character that
             could end its line.
     """
-    if not path.startswith("/"):
-        raise ValueError(f'path "{path}": expected one that begins with /')
+    check_request(path, host, headers)
     lines = [
         f"GET {path} HTTP/1.1",
         f"Host: {host}",
@@ -53,12 +56,23 @@ def request_bytes(path: str, host: str, headers: tuple[tuple[str, str], ...] = (
         "Connection: close",
         *(f"{name}: {value}" for name, value in headers),
     ]
-    for line in lines:
-        if not line.isascii() or not line.isprintable():
-            raise ValueError(f"{line!r}: expected printable ASCII characters")
+    return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+def check_request(path: str, host: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    """Refuse what could not be sent, or would say something else.
+
+    Raises:
+        ValueError: the path does not begin with a slash, or something holds a character that
+            could end its line.
+    """
+    if not path.startswith("/"):
+        raise ValueError(f'path "{path}": expected one that begins with /')
+    for text in (path, host, *(f"{name}: {value}" for name, value in headers)):
+        if not text.isascii() or not text.isprintable():
+            raise ValueError(f"{text!r}: expected printable ASCII characters")
     if " " in path:
         raise ValueError(f'path "{path}": expected no space')
-    return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
 class ResponseParser:

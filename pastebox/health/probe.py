@@ -5,13 +5,18 @@ import logging
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pastebox.health.ask import probe_once
-from pastebox.health.http import ProtocolError, ResponseParser, request_bytes
-from pastebox.health.result import ProbeResult, answered, broken, busy, dead
+from pastebox.health.http import BusyError, ProtocolError
+from pastebox.health.protocol import HTTP, Protocol
+from pastebox.health.result import ProbeResult, answered, broken, busy, dead, declined, hung_up
 from pastebox.health.target import Target
 from pastebox.process.loop import Callback, Loop, Timer
+
+if TYPE_CHECKING:
+    from pastebox.health.protocol import Exchange
 
 __all__ = ["Probe", "ProbeResult", "probe_once"]
 
@@ -28,6 +33,7 @@ class Probe:
         loop: the master's.
         target: the server's address; a name is looked up now, once.
         path: what to request.
+        protocol: what the server speaks.
         timeout_s: for the whole of it.
         keep_s: how long a result is good for others.
 
@@ -42,12 +48,14 @@ class Probe:
         target: Target,
         path: str,
         *,
+        protocol: Protocol = HTTP,
         timeout_s: float = 1.5,
         keep_s: float = 1.0,
     ) -> None:
         self._loop = loop
         self._address = _resolve(target)
-        self._request = request_bytes(path, target.authority)
+        self._start = partial(protocol.start, target, path)
+        self._start()  # what cannot be requested is refused here
         self._timeout_s = timeout_s
         self._keep_s = keep_s
         self._waiting: list[Then] = []
@@ -62,7 +70,7 @@ class Probe:
         self._waiting.append(then)
         if self._attempt is None:
             self._attempt = _Attempt(
-                self._loop, self._address, self._request, self._timeout_s, self._finished
+                self._loop, self._address, self._start(), self._timeout_s, self._finished
             )
             self._attempt.start()
 
@@ -112,15 +120,15 @@ class _Attempt:
     """One request on the loop."""
 
     def __init__(
-        self, loop: Loop, address: _Address, request: bytes, timeout_s: float, finished: Then
+        self, loop: Loop, address: _Address, exchange: "Exchange", timeout_s: float, finished: Then
     ) -> None:
         self._loop = loop
         self._address = address
         self._place = address.place
-        self._left = memoryview(request)
+        self._exchange = exchange
+        self._left = memoryview(b"")
         self._timeout_s = timeout_s
         self._finished = finished
-        self._parser = ResponseParser()
         self._began = loop.clock()
         self._is_connected = False
         self._sock: socket.socket | None = None
@@ -152,10 +160,13 @@ class _Attempt:
         def guarded() -> None:
             try:
                 callback()
+            except BusyError as error:
+                self._end(declined(self._place, error, self._seconds))
             except ProtocolError as error:
                 self._end(broken(self._place, error, self._seconds))
             except OSError as error:
-                self._end(dead(self._place, error, self._seconds))
+                judge = hung_up if self._is_connected else dead
+                self._end(judge(self._place, error, self._seconds))
             except Exception as error:  # noqa: BLE001  # a boundary: the master must go on
                 _log.exception("readiness probe failed")
                 self._end(broken(self._place, error, self._seconds))
@@ -196,6 +207,7 @@ class _Attempt:
             if number:
                 raise OSError(number, os.strerror(number))
             self._is_connected = True
+            self._left = memoryview(self._exchange.to_send())
         try:
             self._left = self._left[sock.send(self._left) :]
         except BlockingIOError:
@@ -211,6 +223,11 @@ class _Attempt:
             data = self._sock.recv(65536)
         except BlockingIOError:
             return
-        response = self._parser.feed(data)
+        response = self._exchange.feed(data)
         if response is not None:
             self._end(answered(response.status, response.reason, response.body, self._seconds))
+            return
+        self._left = memoryview(self._exchange.to_send())
+        if self._left:
+            self._loop.on_readable(self._sock.fileno(), None)
+            self._loop.on_writable(self._sock.fileno(), self._guard(self._send))

@@ -9,8 +9,8 @@ class ProbeResult:
     Attributes:
         ok: whether the answer was a good one.
         reason: ``ok``, or what was found: ``dead: …`` when nothing listens, ``busy: …`` when the
-            listener took the connection and no answer came in time, ``status 503 …``,
-            ``protocol: …`` when the answer was none.
+            listener took the connection and no answer came in time, or the server says that it
+            has no room now, ``status 503 …``, ``protocol: …`` when the answer was none.
         status: the status code, 0 without an answer.
         seconds: how long it took.
         body: the first bytes of the answer.
@@ -46,12 +46,23 @@ def dead(place: str, error: OSError, seconds: float = 0.0) -> ProbeResult:
     return ProbeResult(ok=False, reason=f"dead: {place}: {why}", seconds=seconds)
 
 
+def hung_up(place: str, error: OSError, seconds: float) -> ProbeResult:
+    """Say that a connection was made and then broken: something listens, so it is not dead."""
+    why = (error.strerror or str(error)).lower()
+    return ProbeResult(ok=False, reason=f"protocol: {place}: {why}", seconds=seconds)
+
+
 def busy(place: str, *, is_connected: bool, seconds: float) -> ProbeResult:
     """Say that there was no answer in time, and how far it came."""
     what = "connected, but no answer" if is_connected else "the backlog is full, no connection"
     return ProbeResult(
         ok=False, reason=f"busy: {place}: {what} within {seconds:.1f} s", seconds=seconds
     )
+
+
+def declined(place: str, error: Exception, seconds: float) -> ProbeResult:
+    """Say that the server itself says that it has no room now: busy, not dead."""
+    return ProbeResult(ok=False, reason=f"busy: {place}: {error}", seconds=seconds)
 
 
 def broken(place: str, error: Exception, seconds: float) -> ProbeResult:

@@ -25,6 +25,11 @@ class Target:
         return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
     @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can be behind it."""
+        return bool(self.path) or self.host in ("localhost", "::1") or self.host[:4] == "127."
+
+    @property
     def authority(self) -> str:
         """The value of a Host header."""
         return "localhost" if self.path else str(self)

@@ -46,6 +46,10 @@ class Observer(Protocol):
         """The last worker has ended while stopping."""
         ...
 
+    def all_drained(self) -> None:
+        """No generation is left, though nothing stops: a reload waits for the address."""
+        ...
+
     def settled(self) -> None:
         """One generation is left, and serves."""
         ...
@@ -75,6 +79,7 @@ class Fleet:
         self._early: Worker | None = early
         self._counters: Counters | None = None
         self._budget = RestartBudget(0)
+        self._number = 0
 
     # -- what the master asks --------------------------------------------------------------
 
@@ -87,14 +92,14 @@ class Fleet:
         """Fork the workers of a new generation."""
         if self._counters is None:
             # two generations at a time, and replacements while their predecessors still count
-            self._counters = Counters(4 * prepared.settings.workers + 8)
+            self._counters = Counters(4 * prepared.processes + 8)
             self._status.counters = self._counters
             self._budget = RestartBudget(prepared.settings.worker_restarts)
-        number = self.generations[-1].number + 1 if self.generations else 1
+        number = self._number = self._number + 1
         generation = Generation(number, prepared, sockets)
         self.generations.append(generation)
         self._status.generation_started(number)
-        for _ in range(prepared.settings.workers):
+        for _ in range(prepared.processes):
             self._start_worker(generation)
         return generation
 
@@ -189,6 +194,8 @@ class Fleet:
         self._look_around()
 
     def _look_around(self) -> None:
+        if not self.generations:
+            self._observer.all_drained()
         if len(self.generations) == 1 and self.serving is not None:
             self._observer.settled()
 

@@ -62,7 +62,9 @@ def head_start(request: ServeRequest) -> HeadStart:
         settings = prepared.settings
     if settings.mode == "sleep":
         prepared = None
-    health = bind_health(settings)
+    # A web server starts one CGI process for each request: they have no port each.
+    is_cgi = prepared is not None and prepared.runner.info.name == "cgi"
+    health = None if is_cgi else bind_health(settings)
     listeners, unlink = bind_application(request, prepared) if prepared else ([], [])
     return HeadStart(
         located=located,
@@ -99,7 +101,12 @@ def bind_health(settings: Settings) -> socket.socket | None:
 def bind_application(
     request: ServeRequest, prepared: Prepared
 ) -> tuple[list[socket.socket], list[str]]:
-    """Bind before the application is imported: a port in use is told in milliseconds."""
+    """Bind before the application is imported: a port in use is told in milliseconds.
+
+    For a server that binds by itself, the addresses are only tried.
+    """
+    if not prepared.runner.info.adopts_sockets:
+        return [], _try_addresses(prepared)
     descriptors = listening.inherited_descriptors(request.environ, os.getpid())
     listening.forget_inherited(request.environ)
     if descriptors:
@@ -108,6 +115,17 @@ def bind_application(
     for bind in prepared.binds:
         sockets += listening.bind_sockets(bind, origin=bind_origin(prepared))
     return sockets, [bind.path for bind in prepared.binds if bind.kind == "unix"]
+
+
+def _try_addresses(prepared: Prepared) -> list[str]:
+    """Bind and let go; return the paths of Unix sockets, which nobody else may remove."""
+    paths = [bind.path for bind in prepared.binds if bind.kind == "unix"]
+    for bind in prepared.binds:
+        for one in listening.bind_sockets(bind, origin=bind_origin(prepared)):
+            one.close()
+    for path in paths:
+        os.unlink(path)
+    return paths
 
 
 def listen(listeners: list[socket.socket]) -> None:

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from pastebox import __version__
 from pastebox.health import target as targets
 from pastebox.health.probe import Probe
+from pastebox.health.protocol import Protocol
 from pastebox.master.prepare import Prepared
 from pastebox.observe import port as health_port
 from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
-from pastebox.settings import options
+from pastebox.settings import AJP_SECRET, from_environment, options, read_value_file
+
+_TLS_OPTIONS = ("ssl_pem", "certfile", "ssl_certificate", "ssl_cert")
 
 
 class Health:
@@ -38,8 +41,9 @@ class Health:
         if self._probe is not None:
             self._probe.close()
         self._probe = None
-        if path is not None:
-            self._probe = Probe(self._loop, _target(listeners[0]), path)
+        target = _target(prepared, listeners)
+        if path is not None and target is not None:
+            self._probe = Probe(self._loop, target, path, protocol=_protocol(prepared))
         self._port.probe = self._probe
 
     def close(self) -> None:
@@ -55,8 +59,23 @@ class Health:
         self._port.close_in_child()
 
 
-def _target(listener: socket.socket) -> targets.Target:
-    address = listener.getsockname()
-    if listener.family == socket.AF_UNIX:
+def _target(prepared: Prepared, listeners: Sequence[socket.socket]) -> targets.Target | None:
+    """Return where the server listens; ``None`` where that is nowhere, as for CGI."""
+    if not listeners:  # the server binds by itself
+        return targets.of_bind(prepared.binds[0]) if prepared.binds else None
+    address = listeners[0].getsockname()
+    if listeners[0].family == socket.AF_UNIX:
         return targets.unix(address)
     return targets.tcp(address[0], address[1])
+
+
+def _protocol(prepared: Prepared) -> Protocol:
+    """Return the server's own protocol, as its options make it."""
+    name = prepared.runner.info.protocols[0]
+    if name == "http" and any(prepared.spec.options.get(option) for option in _TLS_OPTIONS):
+        name = "https"
+    secret = prepared.spec.options.get("secret", "") if name == "ajp" else ""
+    if name == "ajp" and not secret:
+        found = from_environment(AJP_SECRET, prepared.environ, read_value_file)
+        secret = found.text if found else ""
+    return Protocol(name, secret=secret)

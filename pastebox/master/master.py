@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from pastebox.config.model import ConfigSpec
 from pastebox.errors import ExitCode, PasteboxError
-from pastebox.master import first_boot
+from pastebox.master import first_boot, last_hooks
 from pastebox.master.fleet import Fleet
 from pastebox.master.generation import Generation
 from pastebox.master.head_start import HeadStart, bind_application, listen
 from pastebox.master.prepare import Prepared, find, prepare
 from pastebox.master.request import ServeRequest
 from pastebox.master.stop import StopSequence
+from pastebox.master.succession import Succession, addresses, binds_itself
 from pastebox.master.worker import Worker
 from pastebox.observe import status as phases
 from pastebox.observe.logs import configure, reopen
@@ -66,6 +67,7 @@ class Master:
         )
         self._stop = StopSequence(self.loop, self._fleet, self._refuse_newcomers, self.workers_gone)
         self._wants_reload = False
+        self._succession = Succession(self._fleet)
 
     def run(self) -> int:
         """Serve until told to stop; return the exit status.
@@ -80,8 +82,8 @@ class Master:
             self.loop.run()
         finally:
             self._close()
-        self._run_last_hooks()
-        return self.exit_code
+        settings = self._start.settings if self._prepared is None else self._prepared.settings
+        return last_hooks.run(settings, self.request.environ, self.exit_code)
 
     # -- start -----------------------------------------------------------------------------
 
@@ -152,8 +154,8 @@ class Master:
         self._tell_facts(self._prepared)
 
     def _tell_facts(self, prepared: Prepared) -> None:
-        addresses = [listening.describe(listener) for listener in self._listeners]
-        self.status.set_facts(ini=prepared.source.spec.path, binds=addresses)
+        binds = addresses(prepared, self._listeners)
+        self.status.set_facts(ini=prepared.source.spec.path, binds=binds)
         if self._health is not None:
             self._health.serve(prepared, self._listeners)
 
@@ -180,9 +182,11 @@ class Master:
         info = generation.prepared.runner.info
         log.info(
             "listening on %s runner=%s workers=%d seconds=%.3f",
-            ", ".join(f"{info.protocols[0]}://{listening.describe(s)}" for s in self._listeners),
+            ", ".join(
+                f"{info.protocols[0]}://{one}" for one in addresses(self._prepared, self._listeners)
+            ),
             info.name,
-            len(generation.workers),
+            generation.prepared.workers,
             time.monotonic() - self._began,
         )
 
@@ -209,6 +213,12 @@ class Master:
         for listener in self._listeners:
             listener.close()
 
+    def all_drained(self) -> None:
+        """Start the generation that waited for its predecessor to free the address."""
+        following = self._succession.take()
+        if following is not None and not self._fleet.is_stopping:
+            self._fleet.start(following, self._listeners)
+
     def settled(self) -> None:
         """Reload once more if that was asked for meanwhile."""
         if self._wants_reload:
@@ -233,6 +243,10 @@ class Master:
             log.error("reload refused, the present generation goes on: %s", told)  # noqa: TRY400  # it says it all
             self.status.trouble(str(error))
             self.reload_failed()
+            return
+        if binds_itself(present, prepared):
+            if not self._succession.begin(present, prepared):
+                self.reload_failed()
             return
         if prepared.binds != present.binds:
             log.warning("the address has changed, which takes a restart; the old one stays")
@@ -278,19 +292,6 @@ class Master:
         if self._health is not None:
             self._health.close()
         self._notify.close()
-
-    def _run_last_hooks(self) -> None:
-        """Run ``post-stop``; a hook that fails is the exit status where all else went well."""
-        settings = self._start.settings if self._prepared is None else self._prepared.settings
-        if not os.path.isdir(os.path.join(settings.hooks_dir, "post-stop")):
-            return
-        from pastebox.boot.hooks import run_phase  # noqa: PLC0415  # where there are hooks
-
-        try:
-            run_phase("post-stop", settings, self.request.environ)
-        except PasteboxError as error:
-            log.error("%s", error.render())  # noqa: TRY400  # it says it all
-            self.exit_code = self.exit_code or error.exit_code
 
     # -- events ----------------------------------------------------------------------------
 

@@ -1,8 +1,8 @@
 """From a request to everything that serving needs, without importing the application."""
 
 import os
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from pastebox.config.locate import Located, locate
 from pastebox.config.model import AppSource, Bind, ConfigSpec, Origin, ServerSpec
@@ -16,9 +16,16 @@ from pastebox.runners.job import Job
 from pastebox.runners.registry import load_runner
 from pastebox.settings import Settings, resolve
 
+if TYPE_CHECKING:
+    from pastebox.process.cgroup import Limits
+
 
 class Prepared(NamedTuple):
-    """All that follows from the INI and the settings."""
+    """All that follows from the INI and the settings.
+
+    ``workers`` processes serve the sockets; a runner that makes them itself does so in one
+    process of ours.
+    """
 
     settings: Settings
     source: AppSource
@@ -27,6 +34,12 @@ class Prepared(NamedTuple):
     runner: Runner
     binds: tuple[Bind, ...]
     environ: Mapping[str, str]
+    workers: int
+
+    @property
+    def processes(self) -> int:
+        """How many processes the master starts."""
+        return 1 if self.runner.info.multiprocess else self.workers
 
     @property
     def runner_target(self) -> str:
@@ -45,13 +58,13 @@ class Prepared(NamedTuple):
             notify_address=notify_address,
             slot=slot,
             generation=generation,
-            workers=settings.workers,
+            workers=self.workers,
             drain_timeout_s=settings.drain_timeout,
             access_log=settings.access_log,
             log_format=settings.log_format,
             log_level=settings.log_level,
             has_loggers=self.config.has_loggers,
-            takes_cpu=settings.cpu_affinity == "auto",
+            takes_cpu=settings.cpu_affinity == "auto" and not self.runner.info.multiprocess,
         )
 
 
@@ -82,9 +95,42 @@ def prepare(request: ServeRequest, spec: ConfigSpec, early: Settings) -> Prepare
     server = server_spec(config, settings)
     runner = load_runner(server)
     binds = runner.binds(server)
-    if not binds:
+    if not binds and runner.info.adopts_sockets:
         raise ConfigError("the server has no address to listen on", file=server.file)
-    return Prepared(settings, source, config, server, runner, binds, request.environ)
+    info = runner.info
+    workers, why = worker_count(
+        settings,
+        server.options.get("workers"),
+        is_multiprocess=info.multiprocess,
+        per_cpu=info.workers_per_cpu,
+    )
+    if why:
+        server = server._replace(notes=(*server.notes, why))
+    return Prepared(settings, source, config, server, runner, binds, request.environ, workers)
+
+
+def worker_count(
+    settings: Settings,
+    option: str | None,
+    *,
+    is_multiprocess: bool,
+    per_cpu: float,
+    limits: "Callable[[], Limits] | None" = None,
+) -> tuple[int, str]:
+    """Return how many workers serve, and why where that was ours to decide.
+
+    The setting comes first, then the server's own ``workers`` option where it has processes of
+    its own. Where nobody says a number, such a server gets as many as fit, every other gets one.
+    """
+    said = settings.workers if settings.given("workers") else None
+    if said is None and is_multiprocess:
+        said = int(option, 0) if option and option != "auto" else 0
+    if said != 0:
+        return said or settings.workers, ""
+    from pastebox.master.sizing import size  # noqa: PLC0415  # only where nobody says a number
+    from pastebox.process.cgroup import read_limits  # noqa: PLC0415  # likewise
+
+    return size((limits or read_limits)(), per_cpu=per_cpu)
 
 
 def bind_origin(prepared: Prepared) -> Origin | None:

@@ -20,6 +20,7 @@ class RunnerInfo(NamedTuple):
         owns_signals: it must receive TERM itself; else the control channel is used.
         multiprocess: it makes worker processes of its own.
         extra: the extra that installs what it needs, or ``None``.
+        workers_per_cpu: how many processes it likes for each CPU.
     """
 
     name: str
@@ -28,6 +29,7 @@ class RunnerInfo(NamedTuple):
     owns_signals: bool
     multiprocess: bool
     extra: str | None
+    workers_per_cpu: float = 1.0
 
 
 class Runner(Protocol):

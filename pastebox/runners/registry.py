@@ -19,26 +19,31 @@ class Entry(NamedTuple):
 
 RUNNERS: dict[str, Entry] = {
     "waitress": Entry("pastebox.runners.waitress:WaitressRunner", None, "waitress"),
+    "granian": Entry("pastebox.runners.granian:GranianRunner", "granian", "granian"),
+    "gunicorn": Entry("pastebox.runners.gunicorn:GunicornRunner", "gunicorn", "gunicorn"),
+    "http": Entry("pastebox.runners.http:HttpRunner", None, "waitress"),
+    "twisted": Entry("pastebox.runners.twisted:TwistedRunner", "twisted", "twisted"),
+    "wsgiutils": Entry("pastebox.runners.cheroot:WsgiutilsRunner", "wsgiutils", "cheroot"),
+    "cgi": Entry("pastebox.runners.cgi:CgiRunner", None, "wsgiref"),
+    "wsgiref": Entry("pastebox.runners.wsgiref:WsgirefRunner", None, "wsgiref"),
+    "cherrypy": Entry("pastebox.runners.cheroot:CherrypyRunner", "cherrypy", "cheroot"),
+    "flup_scgi_thread": Entry("pastebox.runners.flup:ScgiThreadRunner", None, "pastebox"),
+    "flup_fcgi_thread": Entry("pastebox.runners.flup:FcgiThreadRunner", None, "pastebox"),
+    "flup_ajp_thread": Entry("pastebox.runners.flup:AjpThreadRunner", None, "pastebox"),
+    "flup_scgi_fork": Entry("pastebox.runners.flup_fork:ScgiForkRunner", None, "pastebox"),
+    "flup_fcgi_fork": Entry("pastebox.runners.flup_fork:FcgiForkRunner", None, "pastebox"),
+    "flup_ajp_fork": Entry("pastebox.runners.flup_fork:AjpForkRunner", None, "pastebox"),
 }
 """The runners that this release can run."""
 
+EXTERNAL = Entry("pastebox.runners.external:ExternalRunner", None, "pastebox")
+"""For a server that is not ours, by its own ``paste.server_runner`` or ``_factory``."""
+
 ANNOUNCED: dict[str, str] = {
-    "http": "http",
-    "wsgiutils": "wsgiutils",
-    "cherrypy": "cherrypy",
-    "gunicorn": "gunicorn",
-    "granian": "granian",
-    "twisted": "twisted",
-    "wsgiref": "wsgiref",
-    "cgi": "cgi",
-    "flup_scgi_thread": "flup",
-    "flup_scgi_fork": "flup",
-    "flup_fcgi_thread": "flup",
-    "flup_fcgi_fork": "flup",
-    "flup_ajp_thread": "flup",
-    "flup_ajp_fork": "flup",
 }
 """Names that INIs use and the extra that will bring them; refused by name, never substituted."""
+
+_PROTOCOLS = ("paste.server_factory", "paste.server_runner")
 
 
 def known_runners() -> tuple[str, ...]:
@@ -54,7 +59,7 @@ def load_runner(spec: ServerSpec) -> Runner:
         ConfigError: no runner goes by that name (78).
     """
     origin = spec.origins.get("use", Origin("default"))
-    entry = RUNNERS.get(spec.runner)
+    entry = EXTERNAL if _is_external(spec) else RUNNERS.get(spec.runner)
     if entry is None:
         raise _unknown(spec, origin)
     module, _, attribute = entry.target.partition(":")
@@ -71,6 +76,24 @@ def load_runner(spec: ServerSpec) -> Runner:
             hint=f'pip install "pastebox[{entry.extra}]"' if entry.extra else None,
         ) from error
     return cast("Runner", runner)
+
+
+def _is_external(spec: ServerSpec) -> bool:
+    """Whether the INI names a server that is installed and not ours."""
+    if spec.runner == "http":
+        from importlib.util import find_spec  # noqa: PLC0415  # few INIs ask
+
+        is_egg = spec.use.lower().startswith("egg:paste#")
+        return is_egg and find_spec("paste.httpserver") is not None
+    if spec.runner in RUNNERS or spec.runner in ANNOUNCED:
+        return False
+    if spec.protocol or spec.use.lower().startswith("call:"):
+        return True
+    from pastebox.config.aliases import split_egg  # noqa: PLC0415  # as above
+    from pastebox.config.entrypoints import has_entry_point  # noqa: PLC0415  # as above
+
+    egg = split_egg(spec.use)
+    return egg is not None and has_entry_point(egg.distribution, egg.name, _PROTOCOLS)
 
 
 def _unknown(spec: ServerSpec, origin: Origin) -> ConfigError | UnavailableError:

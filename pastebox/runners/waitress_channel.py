@@ -33,6 +33,22 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress ships no types
         header: bytes = super().build_response_header()
         return header
 
+    def write(self, data: bytes) -> None:
+        """Send a part of the body; an answer to HEAD has none, whatever the application gives."""
+        if self.request.command != "HEAD":
+            super().write(data)
+            return
+        super().write(b"")
+        self.content_bytes_written += len(data)
+
+    def finish(self) -> None:
+        """End the body; there is nothing to end after HEAD."""
+        if not self.wrote_header:
+            self.write(b"")
+        if self.request.command == "HEAD":
+            self.chunked_response = False
+        super().finish()
+
     def get_environment(self) -> dict[str, Any]:
         """Return waitress's environ, true about the number of processes."""
         environ: dict[str, Any] = super().get_environment()

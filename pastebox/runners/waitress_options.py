@@ -6,20 +6,17 @@ waitress takes any unknown word for false, and an unknown name for a late ``Valu
 
 from __future__ import annotations
 
-import resource
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pastebox.config.model import Bind, Origin, ServerSpec
 from pastebox.errors import ConfigError
+from pastebox.runners.connections import connection_limit
 from pastebox.settings import nearest
 
 BINDING = frozenset({"host", "port", "listen", "unix_socket", "unix_socket_perms", "ipv4", "ipv6"})
 """Options that say where to listen; the master binds, so waitress never sees them."""
-
-_DESCRIPTORS_KEPT = 200
-"""Descriptors left to the application: files, database connections, its own clients."""
 
 
 def _number(text: str) -> int:
@@ -180,7 +177,7 @@ def adjustments(spec: ServerSpec, values: Mapping[str, object]) -> Any:
     from waitress.adjustments import Adjustments  # noqa: PLC0415  # the master does without it
 
     options = {name: value for name, value in values.items() if name not in BINDING}
-    options.setdefault("connection_limit", _default_connection_limit())
+    options.setdefault("connection_limit", connection_limit())
     options.setdefault("ident", "waitress")
     try:
         with warnings.catch_warnings():
@@ -190,13 +187,6 @@ def adjustments(spec: ServerSpec, values: Mapping[str, object]) -> Any:
         raise ConfigError(
             f"waitress refuses the options: {error}", file=spec.file, section=spec.section
         ) from error
-
-
-def _default_connection_limit() -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return 10_000
-    return max(100, min(10_000, soft - _DESCRIPTORS_KEPT))
 
 
 def _refusal(

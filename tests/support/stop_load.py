@@ -299,12 +299,22 @@ def command_of(peer: str, directory: Path, port: int, gunicorn: str) -> list[str
 
 
 def stop_once(
-    peer: str, directory: Path, shape: Shape, rng: random.Random, *, gunicorn: str = "gunicorn"
+    peer: str,
+    directory: Path,
+    shape: Shape,
+    rng: random.Random,
+    *,
+    gunicorn: str = "gunicorn",
+    use: str = "egg:waitress#main\nthreads = 12",
 ) -> Stop:
-    """Start a server, load it, stop it at a random moment; return the account."""
+    """Start a server, load it, stop it at a random moment; return the account.
+
+    ``use`` is the server in the INI, with more lines of options.
+    """
     port = free_port()
-    server = f"host = 127.0.0.1\nport = {port}\nthreads = 12"
-    (directory / "app.ini").write_text(INI.format(app="", server=server, more=""))
+    server = f"host = 127.0.0.1\nport = {port}"
+    ini = INI.format(app="", server=server, more="").replace("egg:waitress#main", use)
+    (directory / "app.ini").write_text(ini)
     (directory / "theapp.py").write_text(APP)
     log = directory / "server.log"
     with log.open("wb") as out:

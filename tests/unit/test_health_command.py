@@ -25,7 +25,10 @@ def run(*argv, **environ):
         pytest.param(("--timeout",), {}, "expected a value", id="no-value"),
         pytest.param(("--timeout", "soon"), {}, 'found "soon"', id="timeout"),
         pytest.param(("--timeout=inf",), {}, 'found "inf"', id="infinite"),
-        pytest.param(("https://a/",), {}, "expected http://host:port/path", id="https"),
+        pytest.param(("ftp://a/",), {}, "expected http://host:port/path", id="scheme"),
+        pytest.param(("fcgi:/a",), {}, "expected http://host:port/path", id="no-authority"),
+        pytest.param(("fcgi+unix:a",), {}, "expected http://host:port/path", id="no-socket"),
+        pytest.param(("fcgi+tcp:/a",), {}, "expected http://host:port/path", id="transport"),
         pytest.param(("http:///x",), {}, "expected a host", id="no-host"),
         pytest.param(("http://a:port/",), {}, "expected a port", id="url-port"),
         pytest.param(("http://127.0.0.1:1/a b",), {}, "expected no space", id="url-space"),
@@ -92,14 +95,26 @@ def test_the_variables_and_defaults_are_the_tables():
         assert getattr(Settings, name).environment == PREFIX + name.upper()
 
 
-def test_nothing_heavy_is_imported():
-    """Each of these costs more than the whole check may take."""
+CODECS = ["ajp", "cgi", "fastcgi", "scgi", "tls"]
+
+
+@pytest.mark.parametrize(
+    ("url", "codecs"),
+    [
+        pytest.param("http://localhost:1/", "", id="http"),
+        pytest.param("fcgi://localhost:1/", "cgi fastcgi", id="fcgi"),
+        pytest.param("scgi://localhost:1/", "cgi scgi", id="scgi"),
+        pytest.param("ajp://localhost:1/", "ajp", id="ajp"),
+    ],
+)
+def test_nothing_heavy_is_imported(url, codecs):
+    """Each of these costs more than the whole check may take; and a protocol costs itself alone."""
     heavy = "typing re json argparse logging http urllib encodings.idna asyncio subprocess pathlib"
-    heavy += " socket selectors enum collections contextlib"
+    heavy += " socket selectors enum collections contextlib ssl"
     heavy += " dataclasses pastebox.settings pastebox.errors pastebox.process pastebox.observe"
     code = (
         "import sys; before = set(sys.modules); from pastebox.cli.health import main;"
-        "main(['http://localhost:1/'], {}, sys.stdout); print(*set(sys.modules) - before)"
+        f"main(['{url}'], {{}}, sys.stdout); print(*set(sys.modules) - before)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
@@ -107,3 +122,4 @@ def test_nothing_heavy_is_imported():
     loaded = set(done.stdout.splitlines()[-1].split())
     assert "_socket" in loaded
     assert loaded.isdisjoint(heavy.split())
+    assert {name for name in CODECS if f"pastebox.health.{name}" in loaded} == set(codecs.split())

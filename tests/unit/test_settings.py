@@ -114,7 +114,7 @@ BAD = [
     *(("drain_delay", text) for text in ("", "s", "-1", "1d", "1 s", "5s5", "inf", "1e3", "½")),
     *(("port", text) for text in ("", "80a0", "65536", "-1", "+1", "1_0", "8080 ", "٣", "off")),
     *(("health_port", text) for text in ("", "no", "65536")),
-    *(("workers", text) for text in ("", "0", "513", "auto")),
+    *(("workers", text) for text in ("", "0", "513")),
     *(("worker_restarts", text) for text in ("-1", "1001")),
     *(("setup", text) for text in ("", "Auto", "sometimes")),
     *(("log_level", text) for text in ("INFO", "trace")),

@@ -5,7 +5,7 @@ from waitress.adjustments import Adjustments
 
 from pastebox.config.model import Bind, Origin, ServerSpec
 from pastebox.errors import ConfigError
-from pastebox.runners import waitress_options
+from pastebox.runners import connections, waitress_options
 from pastebox.runners.waitress_options import OPTIONS, adjustments, binds, check_options
 
 NOT_IN_AN_INI = {"sockets"}
@@ -147,7 +147,7 @@ LIMITS = [(256, 100), (1024, 824), (20_000, 10_000), (-1, 10_000)]
 @pytest.mark.parametrize(("descriptors", "limit"), LIMITS)
 def test_connection_limit_follows_the_descriptor_limit(monkeypatch, descriptors, limit):
     monkeypatch.setattr(
-        waitress_options.resource, "getrlimit", lambda kind: (descriptors, descriptors)
+        connections.resource, "getrlimit", lambda kind: (descriptors, descriptors)
     )
     assert adjusted().connection_limit == limit
 

@@ -1,0 +1,441 @@
+"""The server: one thread turns the poller, accepts, receives and sends what waits; a pool answers.
+
+A connection is registered with the poller only while something is expected of it, so idle ones
+cost nothing and a short SCGI exchange never meets the poller at all. Linux only (``epoll``).
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import logging
+import os
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from pastebox.gateway.answer import Answer, GoneError, WSGIApp, wsgi_keys
+from pastebox.gateway.connection import Connection
+from pastebox.gateway.drain import Drain
+from pastebox.gateway.environ import mend
+from pastebox.gateway.limits import Limits
+from pastebox.gateway.pool import Nobody, Pool, Workers
+from pastebox.gateway.request import Host, Request, Wire
+from pastebox.health.http import ProtocolError
+
+_log = logging.getLogger("pastebox.gateway")
+
+_IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR | select.EPOLLHUP
+_RECEIVED_AT_ONCE = 1 << 16
+_ACCEPTED_AT_ONCE = 64
+_MAINTENANCE_S = 1.0
+_PAUSE_S = 0.1
+_COMPLAINT_S = 10.0
+"""How often the same lack of room is logged."""
+_EVICTABLE_S = 1.0
+"""A connection that was active, or made, this recently is likely to have a request under way."""
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Finished(NamedTuple):
+    """What there is to account for after a request."""
+
+    environ: dict[str, str]
+    status: int
+    size: int
+    began: float
+    seconds: float
+
+
+class Observer(Protocol):
+    """Who is told what the server does; ``started`` and ``finished`` come from any thread."""
+
+    def started(self) -> None:
+        """A request has arrived whole."""
+
+    def finished(self, what: Finished) -> None:
+        """It has been answered, or has failed."""
+
+    def tick(self, now: float) -> float:
+        """Do what is due, at every turn of the loop; return the seconds until the next."""
+        ...
+
+    def stopping(self) -> None:
+        """Nothing is accepted any more."""
+
+    def ended(self) -> None:
+        """The loop turns no more."""
+
+
+class Traits(NamedTuple):
+    """How the application is served.
+
+    Attributes:
+        make_wire: makes the receiving end of the protocol for a connection.
+        script_name: where the application is mounted; ``None`` leaves it to the front end.
+        may_talk: whether a peer of that address may connect over TCP.
+        is_multithread: whether several requests run at the same time in this process.
+        is_multiprocess: whether other processes serve the same application.
+    """
+
+    make_wire: Callable[[Host], Wire]
+    script_name: str | None = None
+    may_talk: Callable[[str], bool] = lambda _: True
+    is_multithread: bool = True
+    is_multiprocess: bool = False
+
+
+class Gateway:
+    """Everything of one process: poller, listeners, connections, threads."""
+
+    def __init__(
+        self,
+        app: WSGIApp,
+        sockets: Sequence[socket.socket],
+        traits: Traits,
+        limits: Limits,
+        observer: Observer,
+    ) -> None:
+        self.limits = limits
+        self.traits = traits
+        self.observer = observer
+        self.listeners = {sock.fileno(): sock for sock in sockets}
+        self.connections: set[Connection] = set()
+        self.is_lame = False
+        self.drain: Drain | None = None
+        self._app = app
+        self._keys = wsgi_keys(
+            is_multithread=traits.is_multithread, is_multiprocess=traits.is_multiprocess
+        )
+        self.is_inline = not limits.max_threads
+        self._pool: Workers = Nobody() if self.is_inline else Pool(limits)
+        self._poller = select.epoll()
+        self._known: dict[int, Connection] = {}
+        self._watched: dict[int, Callable[[], None]] = {}
+        self._changed: deque[Connection] = deque()
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._is_woken = False
+        self._has_waiting = False
+        self._is_accepting = True
+        self._accepts_again_at = self._complains_again_at = 0.0
+        self._next_maintenance = self._next_tick = 0.0
+        self._poller.register(self._wake_read, _IN)
+        for sock in sockets:
+            sock.setblocking(False)
+        self._listen()
+
+    # -- what other threads may call -------------------------------------------------------------
+
+    def wake(self, connection: Connection | None = None) -> None:
+        """Have the I/O thread look at a connection again."""
+        if connection is not None:
+            self._changed.append(connection)
+        if not self._is_woken:
+            self._is_woken = True
+            os.write(self._wake_write, b"x")
+
+    # -- the I/O thread ----------------------------------------------------------------------------
+
+    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Have ``callback`` called whenever ``descriptor`` is readable."""
+        self._watched[descriptor] = callback
+        self._poller.register(descriptor, _IN)
+
+    def unwatch(self, descriptor: int) -> None:
+        """Forget a descriptor."""
+        if self._watched.pop(descriptor, None) is not None:
+            self._poller.unregister(descriptor)
+
+    def run(self) -> int:
+        """Serve until drained; return the number of requests that the deadline cut off."""
+        while self.drain is None or not self.drain.is_over:
+            self._step()
+        self.observer.ended()
+        return self.drain.cut
+
+    def become_lame(self) -> None:
+        """Close each connection after its answer from now on, but go on accepting."""
+        self.is_lame = True
+
+    def leave(self, seconds: float) -> None:
+        """End within ``seconds``, and leave those who wait to be accepted to other processes."""
+        self.start_drain(seconds)
+        self.close_listeners()
+
+    def start_drain(self, seconds: float) -> None:
+        """Stop accepting and end within ``seconds``; a second call can only make it sooner."""
+        self.is_lame = True
+        if self.drain is None:
+            self.drain = Drain(self, seconds)
+        else:
+            self.drain.hurry(seconds)
+
+    def _step(self) -> None:
+        for descriptor, event in self._poller.poll(self._timeout()):
+            self._dispatch(descriptor, event)
+        now = time.monotonic()
+        if self._has_waiting:
+            self._has_waiting = self._pool.tend(now)
+        self._next_tick = now + self.observer.tick(now)
+        if now >= self._next_maintenance:
+            self._next_maintenance = now + _MAINTENANCE_S
+            self._maintain(now)
+        if not self._is_accepting and now >= self._accepts_again_at:
+            self._accept_again()
+        if self.drain is not None:
+            self.drain.tick(now)
+
+    def _timeout(self) -> float:
+        if self._has_waiting:
+            return self._pool.patience_s
+        if self.drain is not None:
+            return self.drain.tick_s
+        if not self._is_accepting:
+            return _PAUSE_S
+        until = self._next_tick
+        if self.connections:
+            until = min(until, self._next_maintenance)
+        return max(0.0, until - time.monotonic())
+
+    def _dispatch(self, descriptor: int, event: int) -> None:
+        connection = self._known.get(descriptor)
+        if connection is not None:
+            self._connection_event(connection, event)
+        elif descriptor in self.listeners:
+            self.accept(self.listeners[descriptor])
+        elif descriptor == self._wake_read:
+            # Read, lower the flag, look: see waitress_loop for why in this order.
+            os.read(descriptor, 64)
+            self._is_woken = False
+            while self._changed:
+                self.review(self._changed.popleft())
+        elif descriptor in self._watched:
+            self._watched[descriptor]()
+
+    # -- connections -------------------------------------------------------------------------------
+
+    def _connection_event(self, connection: Connection, event: int) -> None:
+        if event & _OUT:
+            connection.flush()
+        if event & (_IN | _GONE):
+            self.receive(connection)
+        self.review(connection)
+
+    def receive(self, connection: Connection) -> None:
+        """Take what has come, once."""
+        try:
+            data = connection.sock.recv(_RECEIVED_AT_ONCE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            connection.abort()
+            return
+        if not data:
+            self._at_end(connection)
+            return
+        connection.last_activity = time.monotonic()
+        if connection.lingers_until:
+            return  # it has had its answer
+        try:
+            connection.wire.feed(data)
+        except GoneError:
+            connection.abort()
+        except ProtocolError as error:
+            _log.warning("connection closed: %s peer=%s", error, _peer(connection))
+            connection.abort()
+        except OSError as error:  # no room for a body
+            _log.error("request dropped: %s", error)  # no defect of ours to trace
+            connection.abort()
+
+    def _at_end(self, connection: Connection) -> None:
+        """The peer sends no more; it may still want the answers under way."""
+        connection.is_ended = True
+        if connection.wire.is_midway:
+            _log.info("client went away in its request peer=%s", _peer(connection))
+            connection.abort()
+        elif not connection.running:
+            connection.should_close = True
+
+    def review(self, connection: Connection) -> None:
+        """Bring the poller's view of a connection up to date, and close it when it is through."""
+        with connection.lock:
+            if connection.is_closed:
+                return
+            is_through = connection.should_close and not connection.pending
+            if not is_through:
+                wanted = 0 if connection.is_ended else _IN
+                self._register(connection, wanted | (_OUT if connection.pending else 0))
+                return
+        if connection.is_gone or connection.is_ended or not self._linger(connection):
+            self.close(connection)
+
+    def _linger(self, connection: Connection) -> bool:
+        """Shut down for writing and wait for the peer to close; false when that is impossible."""
+        if connection.running:
+            return True
+        if connection.lingers_until:
+            return True
+        try:
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            return False
+        connection.lingers_until = time.monotonic() + Drain.linger_s
+        with connection.lock:
+            self._register(connection, _IN)
+        return True
+
+    def _register(self, connection: Connection, events: int) -> None:
+        if events == connection.events:
+            return
+        if not connection.events:
+            self._poller.register(connection.fd, events)
+            self._known[connection.fd] = connection
+        elif not events:
+            self._poller.unregister(connection.fd)
+            del self._known[connection.fd]
+        else:
+            self._poller.modify(connection.fd, events)
+        connection.events = events
+
+    def close(self, connection: Connection) -> None:
+        """Close a connection now."""
+        with connection.lock:
+            if not connection.is_closed:
+                self._register(connection, 0)
+        connection.close()
+        self.connections.discard(connection)
+
+    def begin(self, connection: Connection, request: Request) -> None:
+        """Give a request that is whole to a thread."""
+        self.observer.started()
+        self._has_waiting = True
+        self._pool.add(functools.partial(self._serve, connection, request))
+
+    def _serve(self, connection: Connection, request: Request) -> None:
+        """Answer one request, in a thread of the pool."""
+        began, since = time.time(), time.monotonic()
+        answer = Answer(request, connection)
+        try:
+            if request.refusal:
+                answer.refuse(request.refusal)
+            else:
+                answer.run(self._app, self._environ(request))
+        finally:
+            request.body.close()
+            connection.done(request, is_whole=answer.is_whole)
+            seconds = time.monotonic() - since
+            self.observer.finished(
+                Finished(request.environ, answer.status, answer.size, began, seconds)
+            )
+
+    def _environ(self, request: Request) -> dict[str, Any]:
+        environ = mend(request.environ, script_name=self.traits.script_name)
+        environ.update(self._keys)
+        environ["wsgi.input"] = request.body.opened()
+        return environ
+
+    # -- acceptance --------------------------------------------------------------------------------
+
+    def accept(self, listener: socket.socket) -> int:
+        """Take connections that wait, and what they have sent already; return how many."""
+        # While it runs a request, a process with one thread is deaf: others take the next.
+        most = 1 if self.is_inline else _ACCEPTED_AT_ONCE
+        for number in range(most):
+            if len(self.connections) >= self.limits.connections and not self._make_room():
+                return number
+            try:
+                sock, address = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return number
+            except OSError as error:
+                if error.errno not in _NO_DESCRIPTORS:
+                    raise
+                # The listener stays readable: without a pause this would be a busy loop.
+                self._make_room()
+                self._pause("out of resources", error.strerror or "")
+                return number
+            self._welcome(sock, address)
+        return most
+
+    def _welcome(self, sock: socket.socket, address: Any) -> None:
+        if sock.family != socket.AF_UNIX:
+            if not self.traits.may_talk(str(address[0])):
+                _log.warning("connection refused: not among the allowed peers peer=%s", address[0])
+                sock.close()
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setblocking(False)
+        connection = Connection(self, sock, address)
+        connection.wire = self.traits.make_wire(connection)
+        self.connections.add(connection)
+        self.receive(connection)
+        running = connection.running
+        is_short = running and not any(request.reply.keeps_open for request in running.copy())
+        if not is_short or connection.pending or connection.should_close or self.is_lame:
+            self.review(connection)
+
+    def _make_room(self) -> bool:
+        """Close the connections that have been idle longest; false if none is idle."""
+        if self.drain is not None:
+            return True  # a drain takes everybody who waits
+        before = time.monotonic() - _EVICTABLE_S
+        idle = [one for one in list(self.connections) if one.is_idle and one.last_activity < before]
+        idle.sort(key=lambda one: one.last_activity)
+        for one in idle[: max(1, self.limits.connections // 50)]:
+            self.close(one)
+        if not idle:
+            self._pause("all connections are busy", f"limit={self.limits.connections}")
+        return bool(idle)
+
+    def _pause(self, reason: str, fact: str) -> None:
+        """Leave newcomers in the kernel's queue for a moment."""
+        now = time.monotonic()
+        self._accepts_again_at = now + _PAUSE_S
+        if self._is_accepting:
+            self._is_accepting = False
+            for number in self.listeners:
+                self._poller.unregister(number)
+            if now >= self._complains_again_at:
+                self._complains_again_at = now + _COMPLAINT_S
+                _log.warning("not accepting: %s %s", reason, fact)
+
+    def _accept_again(self) -> None:
+        self._is_accepting = True
+        self._listen()
+
+    def _listen(self) -> None:
+        # One newcomer wakes one of the processes with one thread, not all of them.
+        events = _IN | select.EPOLLEXCLUSIVE if self.is_inline else _IN
+        for number in self.listeners:
+            self._poller.register(number, events)
+
+    def close_listeners(self) -> None:
+        """Accept nothing any more."""
+        for number, listener in self.listeners.items():
+            if self._is_accepting:
+                self._poller.unregister(number)
+            listener.close()
+        self._is_accepting = True
+        self.listeners = {}
+        self.observer.stopping()
+
+    def _maintain(self, now: float) -> None:
+        """Give up those who are silent in the middle of a request or of an answer."""
+        before = now - self.limits.patience_s
+        for connection in list(self.connections):
+            if connection.lingers_until and now >= connection.lingers_until:
+                self.close(connection)
+            elif connection.last_activity < before and (
+                connection.wire.is_midway or connection.pending
+            ):
+                _log.warning("connection closed: too slow peer=%s", _peer(connection))
+                connection.abort()
+                self.close(connection)
+
+
+def _peer(connection: Connection) -> str:
+    address = connection.address
+    return str(address[0]) if isinstance(address, tuple) else "unix"

@@ -1,0 +1,345 @@
+"""The loop of a server that blocks: it accepts and waits, threads converse, and it ends well.
+
+A connection takes a thread only while it has a whole request header to serve, so that neither
+idle connections nor slow senders of headers keep others waiting. What is said on it (cheroot,
+wsgiref) is the business of a :class:`Conversation`.
+
+Linux only: it stands on ``epoll``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Protocol
+
+from pastebox.runners.access_lines import AccessLines
+from pastebox.runners.connections import connection_limit
+from pastebox.runners.context import WorkerContext
+from pastebox.runners.last_bytes import unread
+from pastebox.runners.obedience import HEARTBEAT_S, Orders
+from pastebox.runners.threaded_drain import Drain, see_off_some, shut_down
+
+log = logging.getLogger("pastebox.worker")
+
+WAITING, WORKING, LINGERING, CLOSED = range(4)
+_ARMED = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+_ACCEPTED_AT_ONCE = 32
+_HEAD = 1 << 16
+"""A header longer than this goes to the server, which refuses it."""
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE_S = 0.1
+_LOG_DELAY_S = 0.1
+_EVICTABLE_S = 1.0
+"""A connection that was active, or made, this recently is likely to have a request under way."""
+
+
+class Conversation(Protocol):
+    """What is said on one connection; ``socket`` is what it is said through, such as TLS."""
+
+    socket: socket.socket
+
+    def serve(self) -> bool:
+        """Serve one request, blocking; return whether another one may follow."""
+        ...
+
+    def has_more(self) -> bool:
+        """Whether a part of the next request has been read already."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is not the socket."""
+        ...
+
+
+class Peer:
+    """One connection, owned by the loop or by the thread that serves it."""
+
+    __slots__ = (
+        "conversation",
+        "descriptor",
+        "is_partial",
+        "lingers_until",
+        "since",
+        "socket",
+        "state",
+    )
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self.descriptor = connection.fileno()
+        self.state = WAITING
+        self.since = time.monotonic()  # of the last change of state
+        self.is_partial = False  # a part of a header is there
+        self.lingers_until = 0.0
+        self.conversation: Conversation | None = None
+
+
+class ThreadedLoop:
+    """Everything of one worker; ``run`` it in the main thread.
+
+    Args:
+        sockets: bound, listening, not blocking.
+        context: the worker's side of the contract.
+        converse: makes the conversation of a new connection, in the thread that serves it.
+        threads: how many requests are served at a time.
+        timeout_s: for a header, between two requests, and for each read and write.
+        sees_header: whether a header can be recognised before it is read; not within TLS.
+        lines: the access log.
+    """
+
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        context: WorkerContext,
+        converse: Callable[[socket.socket, ThreadedLoop], Conversation],
+        *,
+        threads: int,
+        timeout_s: float,
+        sees_header: bool,
+        lines: AccessLines | None,
+    ) -> None:
+        self.context = context
+        self.is_lame = False
+        self.drain: Drain | None = None
+        self.peers: dict[int, Peer] = {}
+        self.listeners = list(sockets)
+        self.lock = threading.Lock()
+        self._converse = converse
+        self._timeout_s = timeout_s
+        self._sees_header = sees_header
+        self._lines = lines
+        self._limit = connection_limit()
+        self._ready: SimpleQueue[Peer] = SimpleQueue()
+        self._orders = Orders(context, self)
+        self._poller = select.epoll()
+        self._is_accepting = False
+        self._accepts_again_at = self._next_heartbeat = self._next_sweep = 0.0
+        self._complains_again_at = 0.0
+        self._poller.register(self._orders.fileno(), select.EPOLLIN)
+        for number in range(threads):
+            name = f"pastebox-{number}"
+            threading.Thread(target=self._work, name=name, daemon=True).start()
+
+    def run(self) -> int:
+        """Serve until drained; return the number of requests that the deadline cut off."""
+        self._accept_again()
+        while self.drain is None or not self.drain.is_over:
+            self._step()
+        if self._lines is not None:
+            self._lines.write()
+        return self.drain.cut
+
+    # -- orders --------------------------------------------------------------------------------
+
+    def become_lame(self) -> None:
+        """Say ``Connection: close`` from now on."""
+        self.is_lame = True
+
+    def start_drain(self, seconds: float) -> None:
+        """Stop accepting and end within ``seconds``; a second call can only make it sooner."""
+        self.is_lame = True
+        if self.drain is None:
+            self.drain = Drain(self, seconds)
+        else:
+            self.drain.hurry(seconds)
+
+    # -- the loop ------------------------------------------------------------------------------
+
+    def _step(self) -> None:
+        for descriptor, _event in self._poller.poll(self._timeout()):
+            if descriptor == self._orders.fileno():
+                if not self._orders.take():
+                    self._poller.unregister(descriptor)
+            elif (peer := self.peers.get(descriptor)) is not None:
+                self._look_at(peer)
+            else:
+                self.accept()
+        now = time.monotonic()
+        if now >= self._next_heartbeat:
+            self._next_heartbeat = now + HEARTBEAT_S
+            self.context.notify.send(WATCHDOG=1)
+        if not self._is_accepting and self.drain is None and now >= self._accepts_again_at:
+            self._accept_again()
+        if now >= self._next_sweep:
+            self._next_sweep = now + min(1.0, self._timeout_s)
+            self._sweep(now)
+        if self.drain is not None:
+            self.drain.tick()
+        if self._lines:
+            self._lines.write()
+
+    def _timeout(self) -> float:
+        if self.drain is not None:
+            return self.drain.tick_s
+        if self._lines is not None or not self._is_accepting:
+            # A line of the access log does not wake the loop, which would cost every request.
+            return _LOG_DELAY_S if self.peers or not self._is_accepting else 1.0
+        return 1.0
+
+    def accept(self) -> int:
+        """Take newcomers, within the limit; return how many."""
+        taken = 0
+        for listener in self.listeners:
+            for _ in range(_ACCEPTED_AT_ONCE):
+                if self.drain is None and len(self.peers) >= self._limit and not self._evict():
+                    self._pause("all connections are busy", f"limit={self._limit}")
+                    return taken
+                try:
+                    connection, _ = listener.accept()
+                except (BlockingIOError, ConnectionAbortedError, InterruptedError):
+                    break
+                except OSError as error:
+                    if error.errno not in _NO_DESCRIPTORS:
+                        raise
+                    self._evict()
+                    self._pause("out of resources", f"error={error.strerror}")
+                    return taken
+                taken += 1
+                self._take(connection)
+        return taken
+
+    def _take(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        if connection.family != socket.AF_UNIX:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        peer = Peer(connection)
+        self.peers[peer.descriptor] = peer
+        self._poller.register(peer.descriptor, _ARMED)
+
+    def _look_at(self, peer: Peer) -> None:
+        """Act on an event: a whole header goes to a thread, an end closes."""
+        if peer.state == LINGERING:
+            see_off_some(self, peer)
+        if peer.state != WAITING:
+            return
+        try:
+            # not by a method of its own: within TLS, it is the bytes below that are looked at
+            seen = socket.socket.recv(
+                peer.socket, _HEAD if self._sees_header else 1, socket.MSG_PEEK
+            )
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            seen = b""
+        if not seen:
+            self.close(peer)
+        elif self._sees_header and b"\r\n\r\n" not in seen and len(seen) < _HEAD:
+            if not peer.is_partial:
+                peer.is_partial, peer.since = True, time.monotonic()
+        else:
+            peer.state, peer.since, peer.is_partial = WORKING, time.monotonic(), False
+            self._poller.modify(peer.descriptor, select.EPOLLET)
+            self._ready.put(peer)
+
+    def close(self, peer: Peer) -> None:
+        """Close a connection that the loop owns."""
+        with self.lock:
+            if peer.state in (WORKING, CLOSED):
+                return
+            peer.state = CLOSED
+        self._forget(peer)
+
+    def _forget(self, peer: Peer) -> None:
+        if self.peers.get(peer.descriptor) is peer:
+            del self.peers[peer.descriptor]
+            with contextlib.suppress(OSError):
+                self._poller.unregister(peer.descriptor)
+        if peer.conversation is not None:
+            with contextlib.suppress(OSError):
+                peer.conversation.close()
+        peer.socket.close()
+
+    def _sweep(self, now: float) -> None:
+        """Close what has been idle, or has sent a header, for too long."""
+        for peer in list(self.peers.values()):
+            if peer.state == WAITING and now - peer.since > self._timeout_s:
+                self.close(peer)
+            elif peer.state == LINGERING:
+                see_off_some(self, peer)
+
+    # -- limits --------------------------------------------------------------------------------
+
+    def _evict(self) -> bool:
+        """Close the connections that have been idle longest; false if none is idle."""
+        before = time.monotonic() - _EVICTABLE_S
+        idle = [one for one in self.peers.values() if one.state == WAITING and one.since < before]
+        idle.sort(key=lambda peer: peer.since)
+        for peer in idle[: max(1, self._limit // 50)]:
+            self.close(peer)
+        return bool(idle)
+
+    def _pause(self, reason: str, fact: str) -> None:
+        """Leave newcomers in the kernel's queue for a moment."""
+        now = time.monotonic()
+        self._accepts_again_at = now + _PAUSE_S
+        if self._is_accepting:
+            self._is_accepting = False
+            for listener in self.listeners:
+                self._poller.unregister(listener.fileno())
+            if now >= self._complains_again_at:
+                self._complains_again_at = now + 10.0
+                log.warning("not accepting: %s %s", reason, fact)
+
+    def _accept_again(self) -> None:
+        self._is_accepting = True
+        for listener in self.listeners:
+            self._poller.register(listener.fileno(), select.EPOLLIN)
+
+    def close_listeners(self) -> None:
+        """Accept nobody any more, and say so."""
+        for listener in self.listeners:
+            if self._is_accepting:
+                self._poller.unregister(listener.fileno())
+            listener.close()
+        self.listeners = []
+        self.context.notify.send(STOPPING=1)
+
+    # -- the threads ---------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        while True:
+            peer = self._ready.get()
+            is_kept = False
+            try:
+                is_kept = self._serve(peer)
+            except OSError as error:
+                log.info("connection lost error=%s", error)
+            except BaseException:  # a thread must outlive whatever one request does to it
+                log.exception("defect while serving")
+            self._give_back(peer, is_kept=is_kept)
+
+    def _serve(self, peer: Peer) -> bool:
+        peer.socket.settimeout(self._timeout_s)
+        if peer.conversation is None:
+            peer.conversation = self._converse(peer.socket, self)
+            peer.socket = peer.conversation.socket
+        is_kept = peer.conversation.serve()
+        while is_kept and peer.conversation.has_more():
+            is_kept = peer.conversation.serve()
+        return is_kept
+
+    def _give_back(self, peer: Peer, *, is_kept: bool) -> None:
+        if not is_kept and self._leaves(peer):
+            return
+        with contextlib.suppress(OSError), self.lock:
+            peer.since = time.monotonic()
+            peer.socket.setblocking(False)
+            peer.state = WAITING if is_kept else LINGERING
+            self._poller.modify(peer.descriptor, _ARMED)
+
+    def _leaves(self, peer: Peer) -> bool:
+        """Close in the thread where nothing is lost by it; else let the loop see it off."""
+        if not (self.is_lame or unread(peer.socket)) or not shut_down(peer):
+            with self.lock:
+                peer.state = CLOSED
+            self._forget(peer)
+            return True
+        return False

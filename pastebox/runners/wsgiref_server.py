@@ -1,0 +1,201 @@
+"""The standard library's HTTP on our loop: its parser and handler, our threads and end.
+
+What differs from ``make_server``: requests run in threads, bodies in chunks are read, no body
+follows HEAD, the process's environment stays out of the request's, and a response that fails
+half-way is reset, since its end could not be told from a good one.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import socket
+import struct
+import sys
+from collections.abc import Sequence
+from typing import Any
+from wsgiref.simple_server import ServerHandler, WSGIRequestHandler
+
+from pastebox.config.model import WSGIApp
+from pastebox.runners.body import Chunked, KnownLength
+from pastebox.runners.connections import describe_address, server_address
+from pastebox.runners.context import WorkerContext
+from pastebox.runners.middleware import Accounted
+from pastebox.runners.threaded_loop import ThreadedLoop
+
+log = logging.getLogger("pastebox.worker")
+
+_TIMEOUT_S = 60.0
+_BUFFER = 1 << 16
+_RESET = struct.pack("ii", 1, 0)
+_BODILESS = ("204", "304")
+# The types of both hide most of what their subclasses may touch.
+_HandlerBase: Any = ServerHandler
+_RequestBase: Any = WSGIRequestHandler
+
+
+def run(
+    app: WSGIApp, threads: int, sockets: Sequence[socket.socket], context: WorkerContext
+) -> int:
+    """Serve until drained; return the number of requests that were cut off."""
+    accounted = Accounted(app, context)
+
+    def converse(connection: socket.socket, _: ThreadedLoop) -> Conversation:
+        return Conversation(
+            connection,
+            accounted,
+            is_multithread=threads > 1,
+            is_multiprocess=context.workers > 1,
+        )
+
+    loop = ThreadedLoop(
+        sockets,
+        context,
+        converse,
+        threads=threads,
+        timeout_s=_TIMEOUT_S,
+        sees_header=True,
+        lines=accounted.lines,
+    )
+    context.notify.send(READY=1)
+    return loop.run()
+
+
+class Handler(_HandlerBase):  # type: ignore[misc]  # as said above
+    """One request's way to the application and back."""
+
+    os_environ: dict[str, str] = {}  # noqa: RUF012  # never changed: the process's own stays out
+    is_head = False
+    is_broken = False
+    result: Any = None
+
+    def cleanup_headers(self) -> None:
+        """Complete the header; an answer without a body has no length either."""
+        super().cleanup_headers()
+        if self.status is not None and self.status.startswith(_BODILESS):
+            del self.headers["Content-Length"]
+
+    def write(self, data: bytes) -> None:
+        """Send a part of the body; an answer to HEAD has none, whatever the application gives."""
+        if not self.is_head:
+            super().write(data)
+        elif not self.headers_sent:
+            self.bytes_sent = len(data)
+            self.send_headers()
+
+    def send_headers(self) -> None:
+        """Send the header, which says that the connection ends."""
+        self.cleanup_headers()
+        self.headers["Connection"] = "close"
+        super().send_headers()
+
+    def handle_error(self) -> None:
+        """Answer 500 where nothing was sent yet; else leave the connection broken."""
+        self.is_broken = self.headers_sent
+        failed, self.result = self.result, None
+        if hasattr(failed, "close"):
+            failed.close()
+        super().handle_error()
+
+    def log_exception(self, exc_info: Any) -> None:
+        """Log what the application raised."""
+        log.error("exception while serving path=%s", self.environ["PATH_INFO"], exc_info=exc_info)
+
+
+class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
+    """One connection, which has one request."""
+
+    server_version = "wsgiref"
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        app: Accounted,
+        *,
+        is_multithread: bool,
+        is_multiprocess: bool,
+    ) -> None:
+        # Not the one of the class above, which would serve at once.
+        self.socket = connection
+        self.client_address = describe_address(connection)
+        self._app = app
+        self._is_multithread = is_multithread
+        self._is_multiprocess = is_multiprocess
+        self.rfile = connection.makefile("rb", _BUFFER)
+        self.wfile = connection.makefile("wb", 0)
+
+    def serve(self) -> bool:
+        """Serve the request, blocking."""
+        self.handle()
+        return False
+
+    def has_more(self) -> bool:
+        """Whether another request has come: none is read."""
+        return False
+
+    def close(self) -> None:
+        """Give the buffers back; the loop has the socket."""
+        self.rfile.close()
+        self.wfile.close()
+
+    def handle(self) -> None:
+        """Read the request and answer it."""
+        self.raw_requestline = self.rfile.readline(_BUFFER + 1)
+        if len(self.raw_requestline) > _BUFFER:
+            self.requestline = self.request_version = self.command = ""
+            self.send_error(414)
+        elif self.raw_requestline and self.parse_request():
+            self._answer()
+
+    def _answer(self) -> None:
+        body = self._body()
+        if body is None:
+            self.send_error(400, "Malformed length of the body")
+            return
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        environ = self.get_environ()
+        environ["wsgi.input_terminated"] = True
+        handler = Handler(
+            io.BufferedReader(body, _BUFFER),
+            self.wfile,
+            sys.stderr,
+            environ,
+            multithread=self._is_multithread,
+            multiprocess=self._is_multiprocess,
+        )
+        handler.is_head = self.command == "HEAD"
+        handler.request_handler = self
+        handler.run(self._app)
+        if handler.is_broken:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+    def _body(self) -> KnownLength | Chunked | None:
+        length = self.headers.get("Content-Length")
+        coding = self.headers.get("Transfer-Encoding")
+        if coding is not None:
+            is_fine = coding.strip().lower() == "chunked" and length is None
+            return Chunked(self.rfile) if is_fine else None
+        if length is None:
+            return KnownLength(self.rfile, 0)
+        is_number = length.isascii() and length.strip().isdigit()
+        return KnownLength(self.rfile, int(length)) if is_number else None
+
+    def get_environ(self) -> dict[str, Any]:
+        """Return the standard library's environ, true about the address."""
+        host, port = server_address(self.socket, port="80")
+        self.server = _Server({"SERVER_NAME": host, "SERVER_PORT": port, "SCRIPT_NAME": ""})
+        environ: dict[str, Any] = super().get_environ()
+        if self.headers.get("Content-Type") is None:
+            del environ["CONTENT_TYPE"]
+        return environ
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the library's name
+        """Stay silent: the access log has it."""
+
+
+class _Server:
+    """What the standard library asks of a server."""
+
+    def __init__(self, base_environ: dict[str, str]) -> None:
+        self.base_environ = base_environ

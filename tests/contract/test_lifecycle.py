@@ -1,0 +1,130 @@
+"""Start, reload, stop and refusal: the same for every runner."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import threading
+import time
+
+from app_process import Call, free_port, wait_until
+from contract_wire import Http, Place
+
+IDLE_STOP_S = 1.0
+"""Promised is 0.5 s on an idle machine; tests share theirs."""
+
+
+def client_of(process, **place) -> Http:
+    return Http(Place(port=process.port, **place))
+
+
+def test_term_while_idle_ends_at_once_with_0(serve):
+    app = serve()
+    assert client_of(app).ask().status == 200
+    began = time.monotonic()
+    assert app.stop() == 0
+    assert time.monotonic() - began < IDLE_STOP_S
+
+
+def test_term_finishes_the_running_request(serve, tmp_path):
+    app = serve()
+    until, mark = tmp_path / "until", tmp_path / "mark"
+    call = Call(client_of(app).ask, "GET", f"/slow?until={until}&mark={mark}")
+    wait_until(mark.exists, "the request to run")
+    app.term()
+    app.wait_log("draining")
+    until.touch()
+    reply = call.result()
+    assert (reply.status, reply.body) == (200, b"slow")
+    assert reply.headers.get("connection", "close").lower() == "close"
+    assert app.wait_exit() == 0
+
+
+def test_drain_deadline_ends_with_124_and_says_what_was_cut(serve, tmp_path):
+    app = serve(PASTEBOX_DRAIN_TIMEOUT="0.3")
+    mark = tmp_path / "mark"
+
+    def leave_unanswered():
+        with contextlib.suppress(Exception):
+            client_of(app).ask("GET", f"/slow?until={tmp_path}/never&mark={mark}")
+
+    call = Call(leave_unanswered)
+    wait_until(mark.exists, "the request to run")
+    assert app.stop() == 124
+    assert "cut off" in app.log()
+    call.result()
+
+
+def test_hup_refuses_no_connection(serve):
+    app = serve()
+    client, stopping = client_of(app), threading.Event()
+    failures: list[str] = []
+    before = client.ask("GET", "/pid").text
+
+    def repeat():
+        while not stopping.is_set():
+            try:
+                if client.ask().status != 200:
+                    failures.append("status")
+            except Exception as error:
+                failures.append(repr(error))
+
+    calls = [Call(repeat) for _ in range(3)]
+    app.signal(signal.SIGHUP)
+    app.wait_log(r"generation 1 drained")
+    stopping.set()
+    for call in calls:
+        call.result()
+    assert not failures
+    assert client.ask("GET", "/pid").text != before
+    assert app.stop() == 0
+
+
+def test_application_that_does_not_load_is_70(start):
+    app = start(app="fails = yes")
+    assert app.wait_exit() == 70
+    assert "this application does not load" in app.log()
+
+
+def test_port_in_use_is_73(start):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        app = start(port=other.getsockname()[1])
+        assert app.wait_exit() == 73
+    assert "in use" in app.log()
+
+
+def test_unknown_option_is_78_and_named_with_its_line(start):
+    app = start("no_such_option = 1")
+    assert app.wait_exit() == 78
+    assert "no_such_option" in app.log()
+    assert "app.ini:" in app.log()
+
+
+def test_value_of_the_wrong_type_is_78(start, case):
+    option = case.bad_type.partition(" ")[0]
+    address = "" if option == "port" else None
+    app = start(case.bad_type, address=address)
+    assert app.wait_exit() == 78
+    assert option in app.log()
+
+
+def test_ipv6(serve):
+    app = serve(host="::1", port=free_port("::1"))
+    assert client_of(app, host="::1").ask().body == b"contract"
+
+
+def test_unix_socket(serve, case, tmp_path):
+    if not case.unix:
+        import pytest
+
+        pytest.skip(f"{case.name} has no option for it")
+    path = tmp_path / "s"
+    app = serve(address=case.unix.format(path=path))
+    client = Http(Place(path=str(path)))
+    assert client.ask().body == b"contract"
+    assert client.ask("GET", "/environ").status == 200
+    assert app.stop() == 0
+    assert not path.exists()

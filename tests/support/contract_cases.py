@@ -1,0 +1,80 @@
+"""What the contract suite knows of each runner: how an INI selects it, its honest exceptions."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import NamedTuple
+
+
+class Case(NamedTuple):
+    """One runner.
+
+    Attributes:
+        name: its name in the registry.
+        use: how an INI selects it.
+        module: what must be installed for it.
+        tcp: options of a TCP address, with ``{host}`` and ``{port}``.
+        unix: options of a unix socket, with ``{path}``; empty where there is none.
+        bad_type: an option with a value that is not of its type.
+        more: options that every test has.
+        exceptions: name of a test to the reason why it cannot hold here.
+    """
+
+    name: str
+    use: str
+    module: str
+    tcp: str = "host = {host}\nport = {port}"
+    unix: str = ""
+    bad_type: str = "port = eighty"
+    more: str = ""
+    exceptions: dict[str, str] = {}  # noqa: RUF012  # never changed
+
+    def section(self, address: str, *more: str) -> str:
+        """Return the text of ``[server:main]``."""
+        selected = self.use if "=" in self.use else f"use = {self.use}"
+        return "\n".join(filter(None, ("[server:main]", selected, address, *more)))
+
+    @property
+    def missing(self) -> str:
+        """What is not installed; empty if nothing."""
+        found = importlib.util.find_spec(self.module) if self.module else True
+        return "" if found else f"{self.module} is not installed"
+
+
+CASES = (
+    Case(
+        "waitress",
+        "egg:waitress#main",
+        "waitress",
+        unix="unix_socket = {path}",
+        bad_type="threads = many",
+    ),
+    Case("http", "egg:Paste#http", "waitress", bad_type="threadpool_workers = many"),
+    Case("twisted", "egg:PasteScript#twisted", "twisted"),
+    Case("wsgiutils", "egg:PasteScript#wsgiutils", "cheroot"),
+    Case(
+        "cherrypy",
+        "egg:PasteScript#cherrypy",
+        "cheroot",
+        unix="host = {path}",
+        bad_type="numthreads = many",
+    ),
+    Case(
+        "wsgiref",
+        "egg:pyramid#wsgiref",
+        "",
+        exceptions={"test_keep_alive": "the standard library's server speaks HTTP/1.0"},
+    ),
+    Case(
+        "external",
+        "paste.server_runner = waitress:serve_paste",
+        "waitress",
+        exceptions={
+            "test_head_has_the_header_of_get_and_no_body": "waitress leaves it to the application",
+            "test_hup_refuses_no_connection": "it binds by itself, so nothing listens meanwhile",
+            "test_unknown_option_is_78_and_named_with_its_line": "it checks its options by itself",
+            "test_value_of_the_wrong_type_is_78": "likewise",
+            "test_unix_socket": "waitress's own option is tested with waitress",
+        },
+    ),
+)

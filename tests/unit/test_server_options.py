@@ -1,0 +1,121 @@
+"""The options of the servers that old INIs name: translated, checked, refused."""
+
+import pytest
+
+from pastebox.config.model import Bind, Origin, ServerSpec
+from pastebox.errors import ConfigError
+from pastebox.runners import http, options
+from pastebox.runners.external import ExternalRunner
+from pastebox.runners.registry import load_runner
+
+
+def spec_of(runner, **said):
+    return ServerSpec(
+        runner=runner,
+        use="egg:x#y",
+        section="server:main",
+        file="/x.ini",
+        options={name: str(value) for name, value in said.items()},
+        global_conf={},
+        origins={name: Origin("INI", "/x.ini", 7) for name in said},
+        protocol="",
+        notes=(),
+    )
+
+
+def binds_of(runner, **said):
+    return load_runner(spec_of(runner)).binds(spec_of(runner, **said))
+
+
+@pytest.mark.parametrize(
+    ("runner", "said", "bind"),
+    [
+        pytest.param("wsgiutils", {}, Bind("tcp", "localhost", 8080), id="wsgiutils"),
+        pytest.param("cherrypy", {}, Bind("tcp", "127.0.0.1", 8080), id="cherrypy"),
+        pytest.param("cherrypy", {"host": "0.0.0.0:99"}, Bind("tcp", "0.0.0.0", 99), id="h:p"),
+        pytest.param("cherrypy", {"host": "[::1]:99"}, Bind("tcp", "::1", 99), id="[h]:p"),
+        pytest.param("cherrypy", {"host": "::1"}, Bind("tcp", "::1", 8080), id="bare ipv6"),
+        pytest.param("cherrypy", {"host": "/s"}, Bind("unix", path="/s", mode=0o777), id="path"),
+        pytest.param("wsgiref", {}, Bind("tcp", "0.0.0.0", 8080), id="wsgiref"),
+        pytest.param("http", {}, Bind("tcp", "127.0.0.1", 8080), id="http"),
+        pytest.param("http", {"host": "h:99"}, Bind("tcp", "h", 99), id="http h:p"),
+    ],
+)
+def test_address(runner, said, bind):
+    assert binds_of(runner, **said) == (bind,)
+
+
+@pytest.mark.parametrize(
+    ("runner", "option", "value"),
+    [
+        pytest.param("wsgiutils", "threads", "4", id="unknown"),
+        pytest.param("wsgiutils", "port", "99999", id="port too large"),
+        pytest.param("cherrypy", "numthreads", "0", id="no thread"),
+        pytest.param("cherrypy", "max", "5", id="fewer threads at most than at least"),
+        pytest.param("cherrypy", "timeout", "-1", id="negative time"),
+        pytest.param("cherrypy", "timeout", "inf", id="endless time"),
+        pytest.param("cherrypy", "protocol_version", "HTTP/2", id="protocol"),
+        pytest.param("cherrypy", "ssl_pem", "/nonexistent", id="no key"),
+        pytest.param("cherrypy", "ssl_pem", __file__, id="not a key"),
+        pytest.param("cherrypy", "host", "h:many", id="port in host"),
+        pytest.param("wsgiref", "wsgiref.threaded", "maybe", id="flag"),
+        pytest.param("http", "use_threadpool", "false", id="no pool"),
+        pytest.param("http", "ssl_pem", "*", id="tls"),
+        pytest.param("http", "threadpool_kill_thread_limit", "600", id="watching threads"),
+        pytest.param("http", "protocol_version", "HTTP/1.0", id="older protocol"),
+        pytest.param("external", "port", "many", id="external port"),
+    ],
+)
+def test_refusal_names_the_option_and_its_line(runner, option, value):
+    runner_ = ExternalRunner() if runner == "external" else load_runner(spec_of(runner))
+    with pytest.raises(ConfigError) as caught:
+        runner_.binds(spec_of(runner, **{option: value}))
+    assert (caught.value.option, caught.value.file, caught.value.line) == (option, "/x.ini", 7)
+
+
+def test_options_of_paste_are_said_in_the_words_of_waitress():
+    said = {
+        "threadpool_workers": 3,
+        "request_queue_size": 7,
+        "socket_timeout": 20,
+        "server_version": "x",
+        "use_threadpool": "true",
+        "daemon_threads": "yes",
+    }
+    translated = http.for_waitress(spec_of("http", **said))
+    assert translated.options == {
+        "threads": "3",
+        "backlog": "7",
+        "channel_timeout": "20",
+        "ident": "x",
+        "host": "127.0.0.1",
+        "port": "8080",
+    }
+    assert translated.origins["threads"].line == 7
+
+
+def test_paste_has_ten_threads_by_default():
+    assert http.for_waitress(spec_of("http")).options["threads"] == "10"
+
+
+@pytest.mark.parametrize(
+    ("said", "binds"),
+    [
+        pytest.param({"port": 80}, (Bind("tcp", "", 80),), id="port"),
+        pytest.param({"host": "h", "port": 80}, (Bind("tcp", "h", 80),), id="host and port"),
+        pytest.param({"bind": "h:80"}, (Bind("tcp", "h", 80),), id="bind"),
+        pytest.param({"socket": "/s"}, (Bind("unix", path="/s", mode=0o660),), id="pyruvate"),
+        pytest.param({"bind": "unix:/s"}, (Bind("unix", path="/s", mode=0o660),), id="unix:"),
+        pytest.param({"something": "else"}, (), id="nothing that is known"),
+    ],
+)
+def test_address_of_a_server_that_is_not_ours(said, binds):
+    assert ExternalRunner().binds(spec_of("egg:x#y", **said)) == binds
+
+
+def test_loopback_default_is_pointed_out():
+    spec = spec_of("wsgiutils")
+    assert "PASTEBOX_HOST" in options.loopback_note(spec, binds_of("wsgiutils"))
+    chosen = spec_of("wsgiutils", host="localhost")
+    assert not options.loopback_note(chosen, binds_of("wsgiutils", host="localhost"))
+    assert not options.loopback_note(spec_of("wsgiref"), binds_of("wsgiref"))
