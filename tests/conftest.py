@@ -52,6 +52,10 @@ NEEDS = {
 }
 
 
+BY_FIXTURES = frozenset({"runners", "apache2", "lighttpd"})
+"""Parts that single fixtures ask for: servers of the extras, other front ends than nginx."""
+
+
 def _required() -> frozenset[str]:
     return frozenset(os.environ.get("PASTEBOX_REQUIRE", "").replace(",", " ").split())
 
@@ -64,9 +68,10 @@ def _needs_of(item: pytest.Item) -> Iterator[Need]:
 
 def pytest_configure() -> None:
     """Refuse an unknown name, and keep the developer's own settings out of the tests."""
-    unknown = _required() - {need.name for need in NEEDS.values()}
+    names = {need.name for need in NEEDS.values()} | BY_FIXTURES
+    unknown = _required() - names
     if unknown:
-        known = ", ".join(sorted(need.name for need in NEEDS.values()))
+        known = ", ".join(sorted(names))
         raise pytest.UsageError(
             f"PASTEBOX_REQUIRE: found {', '.join(sorted(unknown))}, expected some of {known}"
         )
