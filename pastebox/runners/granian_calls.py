@@ -79,8 +79,9 @@ class Calls:
     def __call__(self, protocol: Any, scope: dict[str, Any]) -> int:
         """Answer one request; return the status."""
         self.last = time.monotonic()
-        environ = {**self._base, **scope, "SCRIPT_NAME": self._prefix}
+        environ = self._base | scope
         if self._prefix:
+            environ["SCRIPT_NAME"] = self._prefix
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(self._prefix)
         response = _Response()
         body = self._app(environ, response)
