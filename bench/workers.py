@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import importlib.util
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,15 @@ from bench.served import APPS, environment, free_port, pastebox, plain, served, 
 from bench.throughput import rate
 
 INI = APPS / "hello.ini"
+OTHER = """\
+[app:main]
+paste.app_factory = bench_hello:main
+
+[server:main]
+use = {use}
+host = 127.0.0.1
+port = %(http_port)s
+"""
 
 
 class Peer(NamedTuple):
@@ -30,10 +40,17 @@ class Peer(NamedTuple):
     env: Mapping[str, str]
 
 
-def ours(port: int, **settings: str) -> tuple[Sequence[str], Mapping[str, str]]:
+def ours(ini: Path, port: int, **settings: str) -> tuple[Sequence[str], Mapping[str, str]]:
     """Return the command and the environment of pastebox with these settings."""
     env = environment(PASTEBOX_HEALTH_PORT="off", PASTEBOX_ACCESS_LOG="off", **settings)
-    return pastebox(INI, port), env
+    return pastebox(ini, port), env
+
+
+def other(directory: str, name: str, use: str) -> Path:
+    """Write an INI with another server."""
+    path = Path(directory) / f"{name}.ini"
+    path.write_text(OTHER.format(use=use))
+    return path
 
 
 def bare_gunicorn(port: int, workers: int, threads: int) -> Sequence[str]:
@@ -51,25 +68,23 @@ def bare_granian(port: int, workers: int) -> Sequence[str]:
     return [script, "--interface=wsgi", "--factory", *options, "bench_hello:bare"]
 
 
-def peers(ports: Sequence[int]) -> list[Peer]:
+def peers(directory: str, ports: Sequence[int]) -> list[Peer]:
     """Return everyone that is installed here, plain waitress first."""
     two = {"PASTEBOX_WORKERS": "2", "PASTEBOX_CPU_AFFINITY": "auto"}
     free = iter(ports)
     port = next(free)
     found = [Peer("plain waitress", plain(INI, port), environment())]
-    found.append(Peer("waitress, 2 workers, affinity", *ours(next(free), **two)))
+    found.append(Peer("waitress, 2 workers, affinity", *ours(INI, next(free), **two)))
     if importlib.util.find_spec("gunicorn"):
         port = next(free)
         found.append(Peer("gunicorn --paste 2x4", bare_gunicorn(port, 2, 4), environment()))
-        settings = {"PASTEBOX_SERVER": "gunicorn", "PASTEBOX_WORKERS": "2"}
-        sets = "server:main|threads=4"
-        found.append(Peer("gunicorn 2x4, ours", *ours(next(free), PASTEBOX_SET=sets, **settings)))
+        ini = other(directory, "gunicorn", "egg:gunicorn#main\nworkers = 2\nthreads = 4")
+        found.append(Peer("gunicorn 2x4, ours", *ours(ini, next(free))))
     if importlib.util.find_spec("granian"):
         port = next(free)
         found.append(Peer("granian 1", bare_granian(port, 1), environment()))
-        settings = {"PASTEBOX_SERVER": "granian"}
-        threads = "server:main|blocking_threads=4"
-        found.append(Peer("granian 1, ours", *ours(next(free), PASTEBOX_SET=threads, **settings)))
+        ini = other(directory, "granian", "egg:pastebox#granian\nblocking_threads = 4")
+        found.append(Peer("granian 1, ours", *ours(ini, next(free))))
     return found
 
 
@@ -81,9 +96,9 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     given = parser.parse_args()
     ports = [free_port() for _ in range(8)]
-    everyone = peers(ports)
-    rates: dict[str, list[float]] = {peer.name: [] for peer in everyone}
     with contextlib.ExitStack() as stack:
+        everyone = peers(stack.enter_context(tempfile.TemporaryDirectory()), ports)
+        rates: dict[str, list[float]] = {peer.name: [] for peer in everyone}
         for port, peer in zip(ports, everyone, strict=False):
             stack.enter_context(served(peer.command, port, peer.env)).wait_for_200()
         for number in range(given.rounds + 1):
@@ -96,12 +111,10 @@ def main() -> None:
     base = rates["plain waitress"]
     for name, values in rates.items():
         show(name, values, "req/s", than=() if values is base else base)
-    for name, other in (
-        ("gunicorn 2x4, ours", "gunicorn --paste 2x4"),
-        ("granian 1, ours", "granian 1"),
-    ):
+    pairs = {"gunicorn 2x4, ours": "gunicorn --paste 2x4", "granian 1, ours": "granian 1"}
+    for name, bare in pairs.items():
         if name in rates:
-            show(f"{name} to bare", rates[name], "req/s", than=rates[other])
+            show(f"{name} to bare", rates[name], "req/s", than=rates[bare])
     if "gunicorn --paste 2x4" in rates:
         name = "waitress, 2 workers, affinity"
         show("waitress 2 to gunicorn 2x4", rates[name], "req/s", than=rates["gunicorn --paste 2x4"])

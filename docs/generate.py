@@ -17,7 +17,7 @@ from pastebox.cli.main import VERBS
 from pastebox.cli.verbs import parser_of
 from pastebox.config.aliases import _TABLE, GONE
 from pastebox.errors import ExitCode
-from pastebox.runners.registry import ANNOUNCED, RUNNERS
+from pastebox.runners.registry import RUNNERS
 from pastebox.settings import options
 
 HERE = Path(__file__).parent
@@ -168,7 +168,8 @@ def legacy_servers() -> str:
     rows = []
     for distribution, names in _TABLE.items():
         for name, runner in names.items():
-            state = "served" if runner in RUNNERS else f"refused, 69; extra `{ANNOUNCED[runner]}`"
+            extra = RUNNERS[runner].extra
+            state = f"served, with the extra `{extra}`" if extra else "served"
             use = f"egg:{spelled.get(distribution, distribution)}#{name}"
             rows.append((f"`{use}`", f"`{runner}`", state))
     return _page(

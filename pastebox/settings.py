@@ -105,7 +105,7 @@ class Settings:
         "serving",
         "1",
         WORKER_COUNT,
-        "worker processes, or auto, as many as fit; auto is the default of gunicorn and granian",
+        "worker processes, or auto, as many as fit; auto is the default of gunicorn",
         metavar="COUNT",
     )
     cpu_affinity = Option(

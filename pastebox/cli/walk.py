@@ -184,7 +184,26 @@ class Walk:
         yield "health: off" if port is None else f"health: {settings.health_host}:{port}"
         if settings.ready_path is not None:
             yield f"ready when {settings.ready_path} answers"
-        yield f"workers: {settings.workers or 'auto'}  ({settings.origin('workers')})"
+        yield self._workers()
+
+    def _workers(self) -> str:
+        """Return how many workers there will be, and who said so."""
+        from pastebox.master.prepare import worker_count  # noqa: PLC0415  # one step of nine
+        from pastebox.runners.registry import load_runner  # noqa: PLC0415  # likewise
+
+        if self.server is None:
+            return f"workers: {self.settings.workers or 'auto'}"
+        option = self.server.options.get("workers")
+        info = load_runner(self.server).info
+        count, why = worker_count(
+            self.settings,
+            option,
+            is_multiprocess=info.multiprocess,
+            per_cpu=info.workers_per_cpu,
+        )
+        if info.multiprocess and option and not self.settings.given("workers"):
+            why = why or "the server's own option"
+        return f"workers: {count}  ({why or self.settings.origin('workers')})"
 
     def stop(self) -> Lines:
         """Say how long a stop can take."""

@@ -71,6 +71,7 @@ class AjpWire:
         self._body = Body()
         self._left = -1  # -1: as much as comes
         self._running: Request | None = None
+        self._is_bare = False  # the front end sends pieces without their length
         self._is_over = False  # what follows a refusal is of no interest
 
     @property
@@ -93,7 +94,7 @@ class AjpWire:
             if self._is_over:
                 return
             if self._environ is not None:
-                self._take_body(codec.read_body_packet(payload))
+                self._take_body(self._piece(payload))
             elif payload:
                 self._take(payload)
             # else the empty packet that ends a body which is whole already
@@ -136,6 +137,18 @@ class AjpWire:
             self._host.say(codec.get_body_chunk(_BODY_PIECE))
         else:
             self._begin("")
+
+    def _piece(self, payload: bytes) -> bytes:
+        """Return the piece of a body that a packet holds."""
+        if not self._is_bare:
+            try:
+                return codec.read_body_packet(payload)
+            except ProtocolError:
+                # lighttpd 1.4.69 leaves the length out that stands before each piece
+                if not 0 < len(payload) <= self._left:
+                    raise
+                self._is_bare = True
+        return payload
 
     def _take_body(self, piece: bytes) -> None:
         self._body.write(piece)

@@ -65,6 +65,11 @@ class Slot:
         with self._lock:
             self._words[_STARTED] += 1
 
+    @property
+    def in_flight(self) -> int:
+        """Requests begun and not finished."""
+        return max(0, self._words[_STARTED] - sum(self._words[_CLASS:_BUCKET]))
+
     def show(self, sums: list[int]) -> None:
         """Write what :meth:`Counters.sums` of other counters gave: this process speaks for them."""
         with self._lock:

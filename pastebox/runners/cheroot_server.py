@@ -226,6 +226,8 @@ class Conversation(server.HTTPConnection):  # type: ignore[misc]  # cheroot ship
         self.socket.setblocking(False)
         try:
             return bool(self.rfile.peek(1))
+        except OSError:  # TLS has nothing yet, or the next look will see what is wrong
+            return False
         finally:
             self.socket.settimeout(self.server.timeout)
 

@@ -33,7 +33,7 @@ def info_of(name: str) -> RunnerInfo:
         protocols=(_PROTOCOLS[name.split("_")[1]],),
         adopts_sockets=True,
         owns_signals=False,
-        multiprocess=name.endswith("_fork"),
+        multiprocess=False,  # the number of children is an option, not the master's business
         extra=None,
     )
 
@@ -56,7 +56,7 @@ class FlupThread:
         return flup_options.binds(self._protocol, self._check(spec))
 
     def _check(self, spec: ServerSpec) -> dict[str, object]:
-        is_fork = self.info.multiprocess
+        is_fork = self.info.name.endswith("_fork")
         return flup_options.check_options(spec, self._protocol, is_fork=is_fork)
 
     def _values(self, spec: ServerSpec) -> flup_options.Values:

@@ -10,10 +10,14 @@ from __future__ import annotations
 import itertools
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pastebox.config.model import WSGIApp
+from pastebox.observe.access import AccessRecord
+from pastebox.observe.counters import Slot
+from pastebox.runners.access_lines import AccessLines
+from pastebox.runners.middleware import ApplicationExitedError
 
 
 class _Response:
@@ -38,32 +42,50 @@ class _Response:
 
 
 class _Parts:
-    """A body that granian takes part by part."""
+    """A body that granian takes part by part, and closes once."""
 
-    def __init__(self, parts: Iterator[bytes], close: Any) -> None:
+    def __init__(self, parts: Iterator[bytes], end: Callable[[int], None]) -> None:
         self._parts = parts
-        self.close = close
+        self._end = end
+        self._size = 0
 
     def __iter__(self) -> _Parts:
         return self
 
     def __next__(self) -> bytes:
-        return next(self._parts)
+        part = next(self._parts)
+        self._size += len(part)
+        return part
+
+    def close(self) -> None:
+        self._end(self._size)
 
 
 class Calls:
-    """What granian calls for each request.
+    """What granian calls for each request: counted and logged here, where every microsecond shows.
 
     Args:
-        app: the application, counted and logged.
-        prefix: the path under which it is mounted.
+        app: the application.
+        counters: where requests are counted.
+        lines: the access log, or ``None`` when it is off.
+        prefix: the path under which the application is mounted.
         is_multiprocess: whether other processes serve it as well.
     """
 
-    def __init__(self, app: WSGIApp, *, prefix: str, is_multiprocess: bool) -> None:
+    def __init__(
+        self,
+        app: WSGIApp,
+        counters: Slot,
+        lines: AccessLines | None,
+        *,
+        prefix: str,
+        is_multiprocess: bool,
+    ) -> None:
         self.is_lame = False  # each answer closes its connection
         self.last = 0.0  # when the last request began, monotonic
         self._app = app
+        self._counters = counters
+        self._lines = lines
         self._prefix = prefix
         self._base: dict[str, Any] = {
             "SCRIPT_NAME": prefix,
@@ -78,36 +100,84 @@ class Calls:
 
     def __call__(self, protocol: Any, scope: dict[str, Any]) -> int:
         """Answer one request; return the status."""
-        self.last = time.monotonic()
-        environ = {**self._base, **scope, "SCRIPT_NAME": self._prefix}
+        began = self.last = time.monotonic()
+        self._counters.started()
+        environ = self._base | scope
         if self._prefix:
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(self._prefix)
         response = _Response()
+        try:
+            data = self._run(environ, response, protocol, scope, began)
+        except BaseException as error:
+            self._end(scope, 500, 0, began)
+            if isinstance(error, SystemExit):
+                raise ApplicationExitedError(f"SystemExit: {error.code}") from error
+            raise
+        if data is not None:
+            protocol.response_bytes(response.status, response.headers, data)
+            self._end(scope, response.status, len(data), began)
+        return response.status
+
+    def _run(
+        self,
+        environ: dict[str, Any],
+        response: _Response,
+        protocol: Any,
+        scope: dict[str, Any],
+        began: float,
+    ) -> bytes | None:
+        """Return the whole body where the application has it whole; else begin to stream it."""
         body = self._app(environ, response)
-        if hasattr(body, "__len__"):
-            data = b"".join(response.written) + _joined(body)
+        if isinstance(body, (list, tuple)):
+            data = b"".join((*response.written, *body))
+            _close(body)  # a list may be of a class of its own
             if self.is_lame:
                 response.close_connection()
-            protocol.response_bytes(response.status, response.headers, data)
-            return response.status
+            return data
         try:
-            first = next(iter(body), b"")
+            parts = iter(body)
+            first = next(parts, b"")
         except BaseException:
             _close(body)
             raise
         if self.is_lame:
             response.close_connection()
-        parts = itertools.chain(response.written, (first,), body)
-        whole = _Parts((part for part in parts if part), lambda: _close(body))
+
+        def end(size: int) -> None:
+            try:
+                _close(body)
+            finally:
+                self._end(scope, response.status, size, began)
+
+        every = itertools.chain(response.written, (first,), parts)
+        whole = _Parts((part for part in every if part), end)
         protocol.response_iter(response.status, response.headers, whole)
-        return response.status
+        return None
+
+    def _end(self, scope: dict[str, Any], status: int, size: int, began: float) -> None:
+        seconds = time.monotonic() - began
+        self._counters.finished(status, size, seconds)
+        if self._lines is not None:
+            self._lines.add(_record(scope, status, size, seconds))
 
 
-def _joined(body: Iterable[bytes]) -> bytes:
-    try:
-        return b"".join(body)
-    finally:
-        _close(body)
+def _record(scope: dict[str, Any], status: int, size: int, seconds: float) -> AccessRecord:
+    query = scope.get("QUERY_STRING", "")
+    path = scope.get("PATH_INFO", "/")
+    return AccessRecord(
+        remote=str(scope.get("REMOTE_ADDR") or "-"),
+        user="-",
+        time=time.time() - seconds,
+        method=scope.get("REQUEST_METHOD", "-"),
+        target=f"{path}?{query}" if query else path,
+        protocol=scope.get("SERVER_PROTOCOL", "-"),
+        status=status,
+        size=size,
+        referer=scope.get("HTTP_REFERER", "-"),
+        agent=scope.get("HTTP_USER_AGENT", "-"),
+        seconds=seconds,
+        request_id=scope.get("HTTP_X_REQUEST_ID", ""),
+    )
 
 
 def _close(body: Any) -> None:

@@ -23,10 +23,10 @@ from granian.http import HTTP1Settings, HTTP2Settings
 
 from pastebox.config.model import WSGIApp
 from pastebox.errors import ExitCode
+from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.granian_calls import Calls
 from pastebox.runners.granian_options import BACKPRESSURE, BLOCKING_THREADS, of_protocol
-from pastebox.runners.middleware import Accounted
 from pastebox.runners.obedience import ObedientThread
 
 _rust: Any = _granian  # its type stubs are of an older release
@@ -58,11 +58,15 @@ class GranianServer:
         self._context = context
         self._deadline = float("inf")
         self._is_told = threading.Event()
-        self._accounted = Accounted(app, context)
-        prefix = str(values.get("url_path_prefix", ""))
-        self._calls = Calls(self._accounted, prefix=prefix, is_multiprocess=context.workers > 1)
+        self._lines = lines = AccessLines(context.access) if context.access is not None else None
+        self._calls = Calls(
+            app,
+            context.counters,
+            lines,
+            prefix=str(values.get("url_path_prefix", "")),
+            is_multiprocess=context.workers > 1,
+        )
         self._ends = [self._serve_on(one, values) for one in sockets]
-        lines = self._accounted.lines
         tick = (lambda: None) if lines is None else lines.write
         ObedientThread(context, self, tick=tick).start()
 
@@ -88,9 +92,9 @@ class GranianServer:
             signal.set()
         self._context.notify.send(STOPPING=1)
         self._wait_for_requests()
-        if self._accounted.lines is not None:
-            self._accounted.lines.write()
-        return self._accounted.in_flight
+        if self._lines is not None:
+            self._lines.write()
+        return self._context.counters.in_flight
 
     def _wait_for_requests(self) -> None:
         """Wait until granian has ended, or nobody is owed anything for a moment.
@@ -99,7 +103,7 @@ class GranianServer:
         """
         quiet_since = time.monotonic()
         while (now := time.monotonic()) < self._deadline:
-            if self._accounted.in_flight or _unacknowledged():
+            if self._context.counters.in_flight or _unacknowledged():
                 quiet_since = now
             elif now - quiet_since > _HEADER_GRACE_S or self._is_over():
                 return

@@ -199,6 +199,8 @@ class GuidedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
         self.context.notify.send(STOPPING=1)
 
     def _count_losses(self) -> None:
+        if self.WORKERS and self.counters.total().in_flight:
+            time.sleep(_STOP_TICK_S)  # an answer is with the client before it is in the counters
         cut = self.counters.total().in_flight if self.WORKERS else 0
         if cut:
             self.log.warning("requests cut off by the drain deadline count=%d", cut)

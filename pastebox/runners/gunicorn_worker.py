@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import select
 import signal
 import socket
 import struct
@@ -23,7 +24,7 @@ from gunicorn.workers.sync import SyncWorker
 
 from pastebox.observe.counters import Slot
 from pastebox.observe.logs import reopen
-from pastebox.runners.last_bytes import see_off, unacknowledged
+from pastebox.runners.last_bytes import unacknowledged
 
 DRAIN_SIGNAL = signal.SIGUSR2
 _HANDSHAKE_S = 0.05
@@ -219,7 +220,7 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
         finally:
             self.reading.pop(conn, None)
         if not goes_on:
-            see_off(conn.sock, self.orders.deadline or time.monotonic() + _LAST_ANSWER_S)
+            _see_off(conn.sock, self.orders.deadline or time.monotonic() + _LAST_ANSWER_S)
         return goes_on
 
     def handle_request(self, request: Any, conn: Any) -> Any:
@@ -278,6 +279,33 @@ def _quiet_s(connection: socket.socket) -> float:
         return _WARM_S
     milliseconds: int = struct.unpack_from("I", facts, 56)[0]
     return milliseconds / 1000
+
+
+def _see_off(connection: socket.socket, deadline: float) -> None:
+    """Shut down for writing and wait until the peer has it all, and mostly has closed.
+
+    Blocks its thread, until ``deadline`` (monotonic) at the latest.
+    """
+    try:
+        connection.shutdown(socket.SHUT_WR)
+        connection.setblocking(False)
+    except OSError:  # it has gone by itself
+        return
+    acknowledged_by = time.monotonic() + _WARM_GRACE_S
+    poller = select.poll()
+    poller.register(connection, select.POLLIN)
+    while (now := time.monotonic()) < deadline:
+        if now > acknowledged_by and not unacknowledged(connection):
+            return
+        if not poller.poll(1000 * _TICK_S):
+            continue
+        try:
+            if not connection.recv(65536):
+                return
+        except BlockingIOError:
+            continue
+        except OSError:  # broken, or a TLS layer that wants something else first
+            return
 
 
 def _end_input(connection: socket.socket) -> None:

@@ -39,16 +39,12 @@ RUNNERS: dict[str, Entry] = {
 EXTERNAL = Entry("pastebox.runners.external:ExternalRunner", None, "pastebox")
 """For a server that is not ours, by its own ``paste.server_runner`` or ``_factory``."""
 
-ANNOUNCED: dict[str, str] = {
-}
-"""Names that INIs use and the extra that will bring them; refused by name, never substituted."""
-
 _PROTOCOLS = ("paste.server_factory", "paste.server_runner")
 
 
 def known_runners() -> tuple[str, ...]:
     """Return every name that an INI may resolve to."""
-    return (*RUNNERS, *ANNOUNCED)
+    return tuple(RUNNERS)
 
 
 def load_runner(spec: ServerSpec) -> Runner:
@@ -85,7 +81,7 @@ def _is_external(spec: ServerSpec) -> bool:
 
         is_egg = spec.use.lower().startswith("egg:paste#")
         return is_egg and find_spec("paste.httpserver") is not None
-    if spec.runner in RUNNERS or spec.runner in ANNOUNCED:
+    if spec.runner in RUNNERS:
         return False
     if spec.protocol or spec.use.lower().startswith("call:"):
         return True
@@ -96,17 +92,7 @@ def _is_external(spec: ServerSpec) -> bool:
     return egg is not None and has_entry_point(egg.distribution, egg.name, _PROTOCOLS)
 
 
-def _unknown(spec: ServerSpec, origin: Origin) -> ConfigError | UnavailableError:
-    if spec.runner in ANNOUNCED:
-        extra = ANNOUNCED[spec.runner]
-        return UnavailableError(
-            f'the server "{spec.use}" needs the extra "{extra}", which this release has not yet',
-            file=origin.file,
-            line=origin.line,
-            section=spec.section if origin.file else None,
-            option="use" if origin.file else origin.text,
-            hint="PASTEBOX_SERVER=waitress serves the application with what is installed",
-        )
+def _unknown(spec: ServerSpec, origin: Origin) -> ConfigError:
     name = spec.runner.removeprefix("egg:").partition("#")[0]
     near = nearest(name, frozenset(known_runners()))
     return ConfigError(

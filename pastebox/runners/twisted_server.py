@@ -49,6 +49,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Twisted's own types are ski
     def connectionMade(self) -> None:  # noqa: N802  # Twisted's name
         """Be known to the server, so that it can be seen off."""
         self.last_activity = time.monotonic()
+        self.heads = 0  # requests whose header is here and whose answer is not through
         self.owner.channels.add(self)
         super().connectionMade()
 
@@ -62,6 +63,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Twisted's own types are ski
         self.last_activity = time.monotonic()
         super().dataReceived(data)
 
+    def allHeadersReceived(self) -> None:  # noqa: N802  # likewise
+        """Take a request for one: Twisted does so at its first line."""
+        self.heads += 1
+        super().allHeadersReceived()
+
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Any) -> None:  # noqa: N802  # likewise
         """Send the header, with ``Connection: close`` once the server is lame."""
         if self.owner.is_lame:
@@ -72,18 +78,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Twisted's own types are ski
 
     def requestDone(self, request: Any) -> None:  # noqa: N802  # likewise
         """Wait for the next request, or leave."""
+        self.heads -= 1
         self.last_activity = time.monotonic()
         super().requestDone(request)
 
     @property
     def is_busy(self) -> bool:
         """Whether a whole header is here whose answer is not through."""
-        return bool(self.requests)
+        return self.heads > 0
 
     @property
     def has_begun(self) -> bool:
         """Whether a part of a header is here."""
-        return bool(getattr(self, "_buffer", b"") or getattr(self, "_dataBuffer", []))
+        return bool(self.requests or getattr(self, "_buffer", b""))
 
 
 def _pairs(headers: Any) -> list[tuple[bytes, bytes]]:

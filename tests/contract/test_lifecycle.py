@@ -41,6 +41,18 @@ def test_term_finishes_the_running_request(serve, tmp_path):
     assert app.wait_exit() == 0
 
 
+def test_idle_connections_and_half_a_header_do_not_hold_the_end_up(serve):
+    app = serve()
+    with contextlib.ExitStack() as stack:
+        for data in (b"", b"GET / HTTP/1.1\r\nHo"):
+            one = stack.enter_context(socket.create_connection(("127.0.0.1", app.port)))
+            one.sendall(data)
+        assert client_of(app).ask().status == 200
+        began = time.monotonic()
+        assert app.stop() == 0
+        assert time.monotonic() - began < 3
+
+
 def test_drain_deadline_ends_with_124_and_says_what_was_cut(serve, tmp_path):
     app = serve(PASTEBOX_DRAIN_TIMEOUT="0.3")
     mark = tmp_path / "mark"

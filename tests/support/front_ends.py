@@ -52,9 +52,8 @@ server.errorlog = "{dir}/lighttpd.err"
 server.bind = "127.0.0.1"
 server.port = {port}
 server.upload-dirs = ("{dir}")
-{kind}.server = ("/" => ((
-  "host" => "{host}", "port" => {app_port}, "check-local" => "disable",
-  "fix-root-scriptname" => "enable"
+{kind}.server = ("{prefix}" => ((
+  "host" => "{host}", "port" => {app_port}, "check-local" => "disable"{fix}
 )))
 """
 
@@ -142,7 +141,17 @@ def lighttpd(directory: Path, kind: str, app_port: int):
     """``kind`` is ``fastcgi``, ``scgi`` or ``ajp13``."""
     program, port = require("lighttpd"), free_port()
     directory.mkdir(exist_ok=True)
-    text = LIGHTTPD.format(dir=directory, kind=kind, host="127.0.0.1", app_port=app_port, port=port)
+    # mod_ajp13 sends no path at all with it
+    fix = "" if kind == "ajp13" else ', "fix-root-scriptname" => "enable"'
+    text = LIGHTTPD.format(
+        dir=directory,
+        kind=kind,
+        host="127.0.0.1",
+        app_port=app_port,
+        port=port,
+        fix=fix,
+        prefix="" if kind == "ajp13" else "/",
+    )
     (directory / "lighttpd.conf").write_text(text)
     command = [program, "-D", "-f", f"{directory}/lighttpd.conf"]
     return FrontEnd(directory, command, port, "lighttpd.err")

@@ -220,6 +220,15 @@ def test_ajp_reads_a_chunked_body_to_its_end():
     assert len(ajp.PacketReader(ajp.TO_FRONT_END).feed(host.said)) == 3
 
 
+def test_ajp_takes_lighttpds_pieces_without_their_length():
+    asked = ajp.ForwardRequest("POST", "/", headers=[("content-length", "10000")])
+    host = Host()
+    wire = AjpWire(host)
+    wire.feed(ajp.encode_forward_request(asked) + ajp.packet(b"x" * 8000))
+    wire.feed(ajp.packet(b"y" * 2000))
+    assert host.requests[0].body.opened().read() == b"x" * 8000 + b"y" * 2000
+
+
 @pytest.mark.parametrize(
     ("given", "refusal"),
     [

@@ -11,6 +11,7 @@ from granian.server.common import AbstractServer
 
 from pastebox.config.model import Bind, Origin, ServerSpec
 from pastebox.errors import ConfigError
+from pastebox.observe.counters import Counters
 from pastebox.runners.granian import GranianRunner
 from pastebox.runners.granian_calls import Calls
 from pastebox.runners.granian_options import OPTIONS, REFUSED, check_options, of_protocol
@@ -96,14 +97,20 @@ class Protocol:
 
 
 def call(app, path="/", *, prefix="", is_lame=False):
-    calls = Calls(app, prefix=prefix, is_multiprocess=False)
+    counters = Counters(1)
+    slot = counters.slot(0)
+    calls = Calls(app, slot, None, prefix=prefix, is_multiprocess=False)
     calls.is_lame = is_lame
     protocol = Protocol()
     scope = {
         "REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "x",
         "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http",
     }  # fmt: skip
-    calls(protocol, scope)
+    try:
+        calls(protocol, scope)
+    finally:
+        assert slot.in_flight == 0
+        assert counters.total().requests == 1
     return protocol
 
 

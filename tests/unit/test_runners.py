@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sys
 import threading
 
 import pytest
@@ -13,7 +14,7 @@ from pastebox.config.model import AppSource, ConfigSpec, Origin, ServerSpec
 from pastebox.errors import ConfigError, UnavailableError
 from pastebox.master.worker import start_worker
 from pastebox.runners.job import Job, receive_job, send_job
-from pastebox.runners.registry import ANNOUNCED, RUNNERS, known_runners, load_runner
+from pastebox.runners.registry import RUNNERS, known_runners, load_runner
 
 
 def spec(use):
@@ -26,11 +27,14 @@ def test_every_runner_loads_and_is_what_it_says(name):
     assert load_runner(spec(name)).info.name == name
 
 
-@pytest.mark.parametrize("name", sorted(ANNOUNCED))
-def test_announced_runner_names_its_extra(name):
+@pytest.mark.parametrize("name", sorted(name for name in RUNNERS if RUNNERS[name].extra))
+def test_runner_whose_package_is_missing_names_its_extra(name, monkeypatch):
+    entry = RUNNERS[name]
+    monkeypatch.setitem(sys.modules, entry.needs, None)
+    monkeypatch.delitem(sys.modules, entry.target.partition(":")[0], raising=False)
     with pytest.raises(UnavailableError) as caught:
         load_runner(spec(name))
-    assert f'the extra "{ANNOUNCED[name]}"' in caught.value.message
+    assert caught.value.hint == f'pip install "pastebox[{entry.extra}]"'
     assert (caught.value.file, caught.value.line) == ("app.ini", 4)
 
 

@@ -158,8 +158,11 @@ def test_check_refuses_what_serve_would_refuse_of_the_server(mount, verb):
     assert "[server:main] treads: waitress has no such option" in answer.text
 
 
-def test_check_refuses_a_server_that_this_release_cannot_run(mount, verb):
-    mount.write("[app:main]\nuse = call:theapp:app\n[server:main]\nuse = egg:Paste#http\n")
+def test_check_refuses_a_server_whose_package_is_not_installed(mount, verb, monkeypatch):
+    monkeypatch.setitem(sys.modules, "twisted", None)
+    monkeypatch.delitem(sys.modules, "pastebox.runners.twisted", raising=False)
+    section = "[server:main]\nuse = egg:PasteScript#twisted\n"
+    mount.write(f"[app:main]\nuse = call:theapp:app\n{section}")
     assert verb(check, mount.ini, "--no-app").code == 69
 
 
