@@ -146,9 +146,7 @@ LIMITS = [(256, 100), (1024, 824), (20_000, 10_000), (-1, 10_000)]
 
 @pytest.mark.parametrize(("descriptors", "limit"), LIMITS)
 def test_connection_limit_follows_the_descriptor_limit(monkeypatch, descriptors, limit):
-    monkeypatch.setattr(
-        connections.resource, "getrlimit", lambda kind: (descriptors, descriptors)
-    )
+    monkeypatch.setattr(connections.resource, "getrlimit", lambda kind: (descriptors, descriptors))
     assert adjusted().connection_limit == limit
 
 
