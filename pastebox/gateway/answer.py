@@ -28,6 +28,7 @@ _OF_THE_CONNECTION = frozenset(
         "upgrade",
     )
 )
+_TOGETHER = 1 << 16
 _FAILED = "500 Internal Server Error"
 
 
@@ -198,14 +199,21 @@ class Answer:
         self.size += len(data)
         if self._room >= 0:
             self._room -= len(data)
+        kept: Octets = head
         for part in self._request.reply.parts(data) if data else ():
-            if head:
-                self._sink.send(head + part)
-                head = b""
-            else:
-                self._sink.send(part)
-        if head or end:
-            self._sink.send(head + end)
+            kept = self._together(kept, part)
+        kept = self._together(kept, end)
+        if kept:
+            self._sink.send(kept)
+
+    def _together(self, first: Octets, second: Octets) -> Octets:
+        """Return both where they are small, for one system call; else send the first."""
+        if not first or not second:
+            return first or second
+        if len(first) + len(second) <= _TOGETHER:
+            return b"".join((first, second))
+        self._sink.send(first)
+        return second
 
 
 def _is_text(it: object) -> bool:

@@ -53,7 +53,7 @@ class Drain:
 
     def tick(self, now: float) -> None:
         """Look at every connection once; close those that owe nobody anything."""
-        if self._gateway.listeners:
+        if self._gateway.door.listeners:
             self._accept(now)
         is_late = now >= self.deadline
         for connection in list(self._gateway.connections):
@@ -64,13 +64,13 @@ class Drain:
                     self._gateway.close(connection)
             elif self._may_close(connection, now):
                 self._gateway.close(connection)
-        if is_late or not (self._gateway.connections or self._gateway.listeners):
+        if is_late or not (self._gateway.connections or self._gateway.door.listeners):
             self.is_over = True
 
     def _accept(self, now: float) -> None:
-        for listener in list(self._gateway.listeners.values()):
+        for listener in list(self._gateway.door.listeners.values()):
             for _ in range(_MOST_ROUNDS):
-                if not self._gateway.accept(listener):
+                if not self._gateway.door.accept(listener):
                     break
         if now - self._began >= _HANDSHAKE_S:
             self._gateway.close_listeners()

@@ -54,7 +54,7 @@ def _place(environ: dict[str, Any], script_name: str | None) -> None:
     if script_name is not None:
         script, path = _split(script + path, script_name)
     environ["SCRIPT_NAME"] = "" if script == "/" else script
-    environ["PATH_INFO"] = path
+    environ["PATH_INFO"] = path if not path or path[0] == "/" else "/" + path  # OPTIONS *
 
 
 def _without_path(environ: dict[str, Any], script: str, asked: str) -> tuple[str, str]:

@@ -6,7 +6,6 @@ cost nothing and a short SCGI exchange never meets the poller at all. Linux only
 
 from __future__ import annotations
 
-import errno
 import functools
 import logging
 import os
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pastebox.gateway.answer import Answer, GoneError, WSGIApp, wsgi_keys
 from pastebox.gateway.connection import Connection
+from pastebox.gateway.door import Door
 from pastebox.gateway.drain import Drain
 from pastebox.gateway.environ import mend
 from pastebox.gateway.limits import Limits
@@ -30,14 +30,9 @@ _log = logging.getLogger("pastebox.gateway")
 
 _IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR | select.EPOLLHUP
 _RECEIVED_AT_ONCE = 1 << 16
-_ACCEPTED_AT_ONCE = 64
 _MAINTENANCE_S = 1.0
-_PAUSE_S = 0.1
-_COMPLAINT_S = 10.0
-"""How often the same lack of room is logged."""
 _EVICTABLE_S = 1.0
 """A connection that was active, or made, this recently is likely to have a request under way."""
-_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Finished(NamedTuple):
@@ -102,7 +97,6 @@ class Gateway:
         self.limits = limits
         self.traits = traits
         self.observer = observer
-        self.listeners = {sock.fileno(): sock for sock in sockets}
         self.connections: set[Connection] = set()
         self.is_lame = False
         self.drain: Drain | None = None
@@ -119,13 +113,9 @@ class Gateway:
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._is_woken = False
         self._has_waiting = False
-        self._is_accepting = True
-        self._accepts_again_at = self._complains_again_at = 0.0
         self._next_maintenance = self._next_tick = 0.0
         self._poller.register(self._wake_read, _IN)
-        for sock in sockets:
-            sock.setblocking(False)
-        self._listen()
+        self.door = Door(self, self._poller, sockets)
 
     # -- what other threads may call -------------------------------------------------------------
 
@@ -183,8 +173,7 @@ class Gateway:
         if now >= self._next_maintenance:
             self._next_maintenance = now + _MAINTENANCE_S
             self._maintain(now)
-        if not self._is_accepting and now >= self._accepts_again_at:
-            self._accept_again()
+        self.door.tend(now)
         if self.drain is not None:
             self.drain.tick(now)
 
@@ -193,8 +182,8 @@ class Gateway:
             return self._pool.patience_s
         if self.drain is not None:
             return self.drain.tick_s
-        if not self._is_accepting:
-            return _PAUSE_S
+        if not self.door.is_open:
+            return self.door.pause_s
         until = self._next_tick
         if self.connections:
             until = min(until, self._next_maintenance)
@@ -204,8 +193,8 @@ class Gateway:
         connection = self._known.get(descriptor)
         if connection is not None:
             self._connection_event(connection, event)
-        elif descriptor in self.listeners:
-            self.accept(self.listeners[descriptor])
+        elif descriptor in self.door.listeners:
+            self.door.accept(self.door.listeners[descriptor])
         elif descriptor == self._wake_read:
             # Read, lower the flag, look: see waitress_loop for why in this order.
             os.read(descriptor, 64)
@@ -341,30 +330,8 @@ class Gateway:
         environ["wsgi.input"] = request.body.opened()
         return environ
 
-    # -- acceptance --------------------------------------------------------------------------------
-
-    def accept(self, listener: socket.socket) -> int:
-        """Take connections that wait, and what they have sent already; return how many."""
-        # While it runs a request, a process with one thread is deaf: others take the next.
-        most = 1 if self.is_inline else _ACCEPTED_AT_ONCE
-        for number in range(most):
-            if len(self.connections) >= self.limits.connections and not self._make_room():
-                return number
-            try:
-                sock, address = listener.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return number
-            except OSError as error:
-                if error.errno not in _NO_DESCRIPTORS:
-                    raise
-                # The listener stays readable: without a pause this would be a busy loop.
-                self._make_room()
-                self._pause("out of resources", error.strerror or "")
-                return number
-            self._welcome(sock, address)
-        return most
-
-    def _welcome(self, sock: socket.socket, address: Any) -> None:
+    def welcome(self, sock: socket.socket, address: Any) -> None:
+        """Take a connection, and what it has sent already."""
         if sock.family != socket.AF_UNIX:
             if not self.traits.may_talk(str(address[0])):
                 _log.warning("connection refused: not among the allowed peers peer=%s", address[0])
@@ -381,7 +348,7 @@ class Gateway:
         if not is_short or connection.pending or connection.should_close or self.is_lame:
             self.review(connection)
 
-    def _make_room(self) -> bool:
+    def make_room(self) -> bool:
         """Close the connections that have been idle longest; false if none is idle."""
         if self.drain is not None:
             return True  # a drain takes everybody who waits
@@ -390,41 +357,13 @@ class Gateway:
         idle.sort(key=lambda one: one.last_activity)
         for one in idle[: max(1, self.limits.connections // 50)]:
             self.close(one)
-        if not idle:
-            self._pause("all connections are busy", f"limit={self.limits.connections}")
         return bool(idle)
-
-    def _pause(self, reason: str, fact: str) -> None:
-        """Leave newcomers in the kernel's queue for a moment."""
-        now = time.monotonic()
-        self._accepts_again_at = now + _PAUSE_S
-        if self._is_accepting:
-            self._is_accepting = False
-            for number in self.listeners:
-                self._poller.unregister(number)
-            if now >= self._complains_again_at:
-                self._complains_again_at = now + _COMPLAINT_S
-                _log.warning("not accepting: %s %s", reason, fact)
-
-    def _accept_again(self) -> None:
-        self._is_accepting = True
-        self._listen()
-
-    def _listen(self) -> None:
-        # One newcomer wakes one of the processes with one thread, not all of them.
-        events = _IN | select.EPOLLEXCLUSIVE if self.is_inline else _IN
-        for number in self.listeners:
-            self._poller.register(number, events)
 
     def close_listeners(self) -> None:
         """Accept nothing any more."""
-        for number, listener in self.listeners.items():
-            if self._is_accepting:
-                self._poller.unregister(number)
-            listener.close()
-        self._is_accepting = True
-        self.listeners = {}
-        self.observer.stopping()
+        if self.door.listeners:
+            self.door.close()
+            self.observer.stopping()
 
     def _maintain(self, now: float) -> None:
         """Give up those who are silent in the middle of a request or of an answer."""

@@ -46,6 +46,7 @@ class _Fork(FlupThread):
 
         values = self._values(spec)
         app = load(source)
+        self.warn(spec)
         counters = Counters(values.most)
         serve = functools.partial(
             serve_child, app, sockets, self._protocol, values, context, counters

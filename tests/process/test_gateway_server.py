@@ -171,3 +171,22 @@ def test_a_request_waits_for_a_thread_instead_of_being_dropped(serve, tmp_path):
     until.touch()
     assert all(b"slow" in call.result() for call in calls)
     assert threading.active_count() < 50
+
+
+@pytest.mark.parametrize("runner", ["flup_fcgi_thread", "flup_fcgi_fork"])
+def test_unix_socket_has_its_mode_and_is_removed_at_the_end(serve, tmp_path, runner):
+    path = tmp_path / "s"
+    process = serve(runner, f"socket = {path}\numask = 0117")
+    assert path.stat().st_mode & 0o777 == 0o660
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(20)
+        connection.connect(str(path))
+        connection.sendall(request(runner, "/"))
+        assert b"contract" in read_all(connection)
+    assert process.stop() == 0
+    assert not path.exists()
+
+
+def test_defaults_that_make_a_container_unreachable_are_pointed_out(serve):
+    process = serve("flup_scgi_thread")
+    process.wait_log("allowedServers is 127.0.0.1 by default")

@@ -1,0 +1,94 @@
+"""Where connections come in: the listening sockets, the limit of connections, pauses."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import select
+import socket
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pastebox.gateway.server import Gateway
+
+_log = logging.getLogger("pastebox.gateway")
+
+_ACCEPTED_AT_ONCE = 64
+_COMPLAINT_S = 10.0
+"""How often the same lack of room is logged."""
+_NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Door:
+    """The listeners of a gateway; used by its I/O thread only."""
+
+    pause_s = 0.1
+
+    def __init__(
+        self, gateway: Gateway, poller: select.epoll, sockets: Sequence[socket.socket]
+    ) -> None:
+        self.listeners = {sock.fileno(): sock for sock in sockets}
+        self.is_open = True
+        self._gateway = gateway
+        self._poller = poller
+        self._opens_again_at = self._complains_again_at = 0.0
+        for sock in sockets:
+            sock.setblocking(False)
+        self._listen()
+
+    def accept(self, listener: socket.socket) -> int:
+        """Take connections that wait, and what they have sent already; return how many."""
+        gateway = self._gateway
+        # While it runs a request, a process with one thread is deaf: others take the next.
+        most = 1 if gateway.is_inline else _ACCEPTED_AT_ONCE
+        for number in range(most):
+            if len(gateway.connections) >= gateway.limits.connections and not gateway.make_room():
+                self._pause("all connections are busy", f"limit={gateway.limits.connections}")
+                return number
+            try:
+                sock, address = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return number
+            except OSError as error:
+                # The listener stays readable: without a pause this would be a busy loop.
+                if error.errno in _NO_DESCRIPTORS:
+                    gateway.make_room()
+                self._pause("accept failed", f"error={error.strerror}")
+                return number
+            gateway.welcome(sock, address)
+        return most
+
+    def tend(self, now: float) -> None:
+        """Open again after a pause."""
+        if not self.is_open and now >= self._opens_again_at:
+            self.is_open = True
+            self._listen()
+
+    def close(self) -> None:
+        """Accept nothing any more."""
+        for number, listener in self.listeners.items():
+            if self.is_open:
+                self._poller.unregister(number)
+            listener.close()
+        self.is_open = True
+        self.listeners = {}
+
+    def _listen(self) -> None:
+        # One newcomer wakes one of the processes with one thread, not all of them.
+        exclusive = select.EPOLLEXCLUSIVE if self._gateway.is_inline else 0
+        for number in self.listeners:
+            self._poller.register(number, select.EPOLLIN | exclusive)
+
+    def _pause(self, reason: str, fact: str) -> None:
+        """Leave newcomers in the kernel's queue for a moment."""
+        now = time.monotonic()
+        self._opens_again_at = now + self.pause_s
+        if self.is_open:
+            self.is_open = False
+            for number in self.listeners:
+                self._poller.unregister(number)
+            if now >= self._complains_again_at:
+                self._complains_again_at = now + _COMPLAINT_S
+                _log.warning("not accepting: %s %s", reason, fact)
