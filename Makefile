@@ -30,7 +30,7 @@ need = command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: $(2)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-unit test-process test-image lint lint-style lint-types lint-layers \
+.PHONY: help run test test-unit test-process test-servers test-image lint lint-style lint-types lint-layers \
 	lint-shell lint-dockerfiles lint-spelling format bench soak image build-secrets docs \
 	compose-secrets up down clean
 
@@ -50,6 +50,9 @@ test-unit: $(VENV)/.test ## Run the unit ring: pure, seconds
 
 test-process: $(VENV)/.test ## Run the process ring: real processes and signals
 	$(BIN)/pytest tests/process
+
+test-servers: $(VENV)/.test ## Run the contract, the front ends and the processes of every other server
+	PASTEBOX_TEST_SERVERS=1 $(BIN)/pytest tests/contract tests/protocol tests/process
 
 test-image: $(VENV)/.test ## Run the image ring (needs docker)
 	@$(call need,docker,install the Docker engine with buildx and compose)

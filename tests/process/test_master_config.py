@@ -42,8 +42,6 @@ def ini(use):
 USES = [
     pytest.param("egg:pastebox#waitres", 78, "did you mean waitress", id="unknown name"),
     pytest.param("waitres", 78, "there is no section [server:waitres]", id="unknown section"),
-    pytest.param("egg:Paste#http", 69, 'needs the extra "http"', id="Paste's http"),
-    pytest.param("egg:PasteScript#wsgiutils", 69, 'needs the extra "wsgiutils"', id="wsgiutils"),
 ]
 
 
