@@ -16,7 +16,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from pastebox.gateway.answer import Answer, GoneError, WSGIApp, wsgi_keys
 from pastebox.gateway.connection import Connection
@@ -25,7 +25,8 @@ from pastebox.gateway.drain import Drain
 from pastebox.gateway.environ import mend
 from pastebox.gateway.limits import Limits
 from pastebox.gateway.pool import Nobody, Pool, Workers
-from pastebox.gateway.request import Host, Request, Wire
+from pastebox.gateway.request import Request
+from pastebox.gateway.traits import Finished, Observer, Traits
 from pastebox.health.http import ProtocolError
 
 _log = logging.getLogger("pastebox.gateway")
@@ -35,54 +36,6 @@ _RECEIVED_AT_ONCE = 1 << 16
 _MAINTENANCE_S = 1.0
 _EVICTABLE_S = 1.0
 """A connection that was active, or made, this recently is likely to have a request under way."""
-
-
-class Finished(NamedTuple):
-    """What there is to account for after a request."""
-
-    environ: dict[str, str]
-    status: int
-    size: int
-    began: float
-    seconds: float
-
-
-class Observer(Protocol):
-    """Who is told what the server does; ``started`` and ``finished`` come from any thread."""
-
-    def started(self) -> None:
-        """A request has arrived whole."""
-
-    def finished(self, what: Finished) -> None:
-        """It has been answered, or has failed."""
-
-    def tick(self, now: float) -> float:
-        """Do what is due, at every turn of the loop; return the seconds until the next."""
-        ...
-
-    def stopping(self) -> None:
-        """Nothing is accepted any more."""
-
-    def ended(self) -> None:
-        """The loop turns no more."""
-
-
-class Traits(NamedTuple):
-    """How the application is served.
-
-    Attributes:
-        make_wire: makes the receiving end of the protocol for a connection.
-        script_name: where the application is mounted; ``None`` leaves it to the front end.
-        may_talk: whether a peer of that address may connect over TCP.
-        is_multithread: whether several requests run at the same time in this process.
-        is_multiprocess: whether other processes serve the same application.
-    """
-
-    make_wire: Callable[[Host], Wire]
-    script_name: str | None = None
-    may_talk: Callable[[str], bool] = lambda _: True
-    is_multithread: bool = True
-    is_multiprocess: bool = False
 
 
 class Gateway:

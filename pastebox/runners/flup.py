@@ -22,7 +22,8 @@ from pastebox.runners.base import RunnerInfo
 from pastebox.runners.context import WorkerContext
 
 if TYPE_CHECKING:
-    from pastebox.gateway.server import Gateway, Traits
+    from pastebox.gateway.server import Gateway
+    from pastebox.gateway.traits import Traits
 
 _log = logging.getLogger("pastebox.worker")
 
@@ -136,7 +137,7 @@ def make_traits(
 ) -> Traits:
     """Return how a protocol is served with these options."""
     from pastebox.gateway.peers import peer_check  # noqa: PLC0415  # worker only
-    from pastebox.gateway.server import Traits  # noqa: PLC0415  # worker only
+    from pastebox.gateway.traits import Traits  # noqa: PLC0415  # worker only
 
     return Traits(
         make_wire=_wire(protocol, values),

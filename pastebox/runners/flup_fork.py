@@ -18,7 +18,8 @@ from pastebox.runners.obedience import HEARTBEAT_S
 if TYPE_CHECKING:
     from pastebox.config.model import WSGIApp
     from pastebox.gateway.prefork import Place, Prefork
-    from pastebox.gateway.server import Finished, Gateway
+    from pastebox.gateway.server import Gateway
+    from pastebox.gateway.traits import Finished
     from pastebox.observe.counters import Counters
     from pastebox.runners.flup_observer import MasterObserver
     from pastebox.runners.flup_options import Values

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pastebox.gateway.server import Finished, Gateway
+from pastebox.gateway.server import Gateway
+from pastebox.gateway.traits import Finished
 from pastebox.observe.access import AccessRecord
 from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
@@ -13,7 +14,7 @@ _LOG_DELAY_S = 0.1
 
 
 class MasterObserver:
-    """Satisfies ``pastebox.gateway.server.Observer``; set ``gateway`` before the loop turns.
+    """Satisfies ``pastebox.gateway.traits.Observer``; set ``gateway`` before the loop turns.
 
     Args:
         context: the worker's side of the contract.

@@ -7,13 +7,13 @@ from front_ends import apache
 pytestmark = pytest.mark.protocol
 
 SIDES = {
-    "scgi_thread": ("scgi", ""),
-    "scgi_fork": ("scgi", ""),
-    "fcgi_thread": ("fcgi", ""),
-    "fcgi_fork": ("fcgi", ""),
-    "fcgi_thread_reuse": ("fcgi", "enablereuse=on"),
-    "ajp_thread": ("ajp", "ping=1"),
-    "ajp_fork": ("ajp", "ping=1"),
+    "scgi_thread": ("scgi", "flushpackets=on"),
+    "scgi_fork": ("scgi", "flushpackets=on"),
+    "fcgi_thread": ("fcgi", "flushpackets=on"),
+    "fcgi_fork": ("fcgi", "flushpackets=on"),
+    "fcgi_thread_reuse": ("fcgi", "enablereuse=on flushpackets=on"),
+    "ajp_thread": ("ajp", "ping=1 flushpackets=on"),
+    "ajp_fork": ("ajp", "ping=1 flushpackets=on"),
 }
 
 

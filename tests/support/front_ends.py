@@ -24,7 +24,7 @@ http {{
   upstream app {{ server {address}; {keepalive} }}
   server {{
     listen 127.0.0.1:{port};
-    location / {{ include /etc/nginx/{kind}_params; {kind}_pass app; {more} }}
+    location / {{ include /etc/nginx/{kind}_params; {kind}_pass app; {kind}_buffering off; {more} }}
   }}
 }}
 """
@@ -51,6 +51,7 @@ server.document-root = "{dir}"
 server.errorlog = "{dir}/lighttpd.err"
 server.bind = "127.0.0.1"
 server.port = {port}
+server.stream-response-body = 2
 server.upload-dirs = ("{dir}")
 {kind}.server = ("{prefix}" => ((
   "host" => "{host}", "port" => {app_port}, "check-local" => "disable"{fix}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import socket
 import threading
+import time
 from pathlib import Path
 
 import contract_app
@@ -85,7 +86,9 @@ class Grid:
         connection = self.client.connection()
         connection.request("GET", f"/stream?until={until}")
         response = connection.getresponse()
+        began = time.monotonic()
         assert response.read(6) == b"first\n"
+        assert time.monotonic() - began < 10, "it came when the application had given up"
         until.touch()
         assert response.read() == b"last\n"
         connection.close()
