@@ -2,8 +2,6 @@
 
 A connection is registered with the poller only while something is expected of it, so idle ones
 cost nothing and a short SCGI exchange never meets the poller at all. Linux only (``epoll``).
-
-More than 350 lines for now: the acceptance of connections is to become a module of its own.
 """
 
 from __future__ import annotations
