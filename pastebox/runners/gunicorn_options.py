@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pastebox.config.bind import split_address
-from pastebox.config.model import Bind, Origin, ServerSpec
-from pastebox.errors import ConfigError
+from pastebox.config.model import Bind, ServerSpec
+from pastebox.runners.options import refusal
 from pastebox.settings import nearest
 
 _SOCKET = "the master binds the sockets and hands them down"
@@ -188,26 +188,3 @@ def _port(spec: ServerSpec, option: str, text: str) -> int:
         )
         raise refusal(spec, option, found=f'"{spec.options[option]}"', expected=expected)
     return int(text)
-
-
-def refusal(
-    spec: ServerSpec,
-    option: str,
-    message: str = "",
-    *,
-    found: str | None = None,
-    expected: str | None = None,
-    hint: str | None = None,
-) -> ConfigError:
-    """Return the error that points at one option."""
-    origin = spec.origins.get(option, Origin("default"))
-    return ConfigError(
-        message,
-        file=origin.file or spec.file,
-        line=origin.line,
-        section=spec.section,
-        option=option,
-        found=found,
-        expected=expected,
-        hint=hint,
-    )

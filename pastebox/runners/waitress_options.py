@@ -10,40 +10,15 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pastebox.config.model import Bind, Origin, ServerSpec
+from pastebox.config.model import Bind, ServerSpec
 from pastebox.errors import ConfigError
 from pastebox.runners.connections import connection_limit
+from pastebox.runners.options import flag, number, octal, refusal
+from pastebox.runners.options import port as port_number
 from pastebox.settings import nearest
 
 BINDING = frozenset({"host", "port", "listen", "unix_socket", "unix_socket_perms", "ipv4", "ipv6"})
 """Options that say where to listen; the master binds, so waitress never sees them."""
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.strip().isdecimal()):
-        raise ValueError
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if _number(text) > 65535:  # noqa: PLR2004  # the largest port there is
-        raise ValueError
-    return int(text)
-
-
-def _flag(text: str) -> bool:
-    words = {"t": True, "true": True, "y": True, "yes": True, "on": True, "1": True}
-    words |= {"f": False, "false": False, "n": False, "no": False, "off": False, "0": False}
-    if text.strip().lower() not in words:
-        raise ValueError
-    return words[text.strip().lower()]
-
-
-def _octal(text: str) -> int:
-    mode = int(text, 8)
-    if not 0 <= mode <= 0o777:  # noqa: PLR2004  # permission bits
-        raise ValueError
-    return mode
 
 
 def _words(text: str) -> list[str]:
@@ -60,19 +35,19 @@ def _scheme(text: str) -> str:
     return text
 
 
-_NUMBER = (_number, "a whole number")
-_FLAG = (_flag, "true or false")
+_NUMBER = (number, "a whole number")
+_FLAG = (flag, "true or false")
 _TEXT = (str, "a text")
 _WORDS = (_words, "words separated by spaces")
 
 OPTIONS: dict[str, tuple[Callable[[str], object], str]] = {
     "host": _TEXT,
-    "port": (_port, "a number from 0 to 65535"),
+    "port": (port_number, "a number from 0 to 65535"),
     "listen": _WORDS,
     "ipv4": _FLAG,
     "ipv6": _FLAG,
     "unix_socket": _TEXT,
-    "unix_socket_perms": (_octal, "an octal mode such as 660"),
+    "unix_socket_perms": (octal, "an octal mode such as 660"),
     "threads": _NUMBER,
     "trusted_proxy": _TEXT,
     "trusted_proxy_count": _NUMBER,
@@ -113,7 +88,7 @@ def check_options(spec: ServerSpec) -> dict[str, object]:
     for name, text in spec.options.items():
         if name not in OPTIONS:
             near = nearest(name, OPTIONS)
-            raise _refusal(
+            raise refusal(
                 spec,
                 name,
                 "waitress has no such option",
@@ -123,15 +98,15 @@ def check_options(spec: ServerSpec) -> dict[str, object]:
         try:
             values[name] = read(text)
         except ValueError:
-            raise _refusal(spec, name, found=f'"{text}"', expected=expected) from None
+            raise refusal(spec, name, found=f'"{text}"', expected=expected) from None
     if values.get("threads", 1) == 0:
-        raise _refusal(spec, "threads", found='"0"', expected="at least one thread")
+        raise refusal(spec, "threads", found='"0"', expected="at least one thread")
     for first, second in (("listen", "host"), ("listen", "port"), ("unix_socket", "host")):
         if first in values and second in values:
-            raise _refusal(spec, second, f"cannot stand beside {first}", hint=f"remove {second}")
+            raise refusal(spec, second, f"cannot stand beside {first}", hint=f"remove {second}")
     for first, second in (("unix_socket", "listen"), ("unix_socket", "port")):
         if first in values and second in values:
-            raise _refusal(spec, second, f"cannot stand beside {first}", hint=f"remove {second}")
+            raise refusal(spec, second, f"cannot stand beside {first}", hint=f"remove {second}")
     return values
 
 
@@ -143,7 +118,7 @@ def binds(spec: ServerSpec, values: Mapping[str, object]) -> tuple[Bind, ...]:
     if "listen" in values:
         words = spec.options["listen"].split()
         if not words:
-            raise _refusal(spec, "listen", found="nothing", expected="host:port words")
+            raise refusal(spec, "listen", found="nothing", expected="host:port words")
         return tuple(_listen_word(spec, word) for word in words)
     port = values.get("port", 8080)
     return (Bind("tcp", host=_host(str(values.get("host", "0.0.0.0"))), port=int(str(port))),)  # noqa: S104  # waitress's own default
@@ -154,9 +129,9 @@ def _listen_word(spec: ServerSpec, word: str) -> Bind:
     if not colon or port.endswith("]"):
         host, port = word, "8080"
     try:
-        return Bind("tcp", host=_host(host), port=_port(port))
+        return Bind("tcp", host=_host(host), port=port_number(port))
     except ValueError:
-        raise _refusal(
+        raise refusal(
             spec, "listen", found=f'"{word}"', expected="host:port, such as 0.0.0.0:8080"
         ) from None
 
@@ -187,25 +162,3 @@ def adjustments(spec: ServerSpec, values: Mapping[str, object]) -> Any:
         raise ConfigError(
             f"waitress refuses the options: {error}", file=spec.file, section=spec.section
         ) from error
-
-
-def _refusal(
-    spec: ServerSpec,
-    option: str,
-    message: str = "",
-    *,
-    found: str | None = None,
-    expected: str | None = None,
-    hint: str | None = None,
-) -> ConfigError:
-    origin = spec.origins.get(option, Origin("default"))
-    return ConfigError(
-        message,
-        file=origin.file or spec.file,
-        line=origin.line,
-        section=spec.section,
-        option=option,
-        found=found,
-        expected=expected,
-        hint=hint,
-    )
