@@ -11,11 +11,13 @@ FROM ${BASE_IMAGE} AS python
 
 # Reproducible: byte code carries a hash instead of a date, and whatever this step wrote is dated
 # like a file of the base image. Logs and backups are emptied, for a deletion has a date as well.
+# The pause puts a tick of the file system's clock between the mark and what is newer than it.
 # Left out are the help topics and the test support of the standard library, and the static tini.
 # hadolint ignore=DL3003,DL3008
 RUN <<'EOF'
 set -eu
 touch /tmp/started
+sleep 0.1
 export DEBIAN_FRONTEND=noninteractive
 apt-get update
 apt-get install --yes --no-install-recommends python3 tini
@@ -89,6 +91,7 @@ FROM python
 RUN --mount=type=bind,from=build,source=/opt,target=/mnt <<'EOF'
 set -eu
 touch /tmp/started
+sleep 0.1
 cp -R /mnt/pastebox /opt/pastebox
 install -m 755 /mnt/docker-entrypoint.sh /usr/local/bin/
 install -D -m 644 /mnt/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
