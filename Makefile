@@ -52,7 +52,7 @@ test-process: $(VENV)/.test ## Run the process ring: real processes and signals
 	$(BIN)/pytest tests/process
 
 test-servers: $(VENV)/.test ## Run the contract, the front ends and the processes of every other server
-	PASTEBOX_TEST_SERVERS=1 $(BIN)/pytest tests/contract tests/protocol tests/process
+	$(BIN)/pytest tests/contract tests/protocol tests/process
 
 test-image: $(VENV)/.test ## Run the image ring (needs docker)
 	@$(call need,docker,install the Docker engine with buildx and compose)

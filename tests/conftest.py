@@ -66,29 +66,6 @@ def _needs_of(item: pytest.Item) -> Iterator[Need]:
             yield need
 
 
-SERVERS = (
-    "tests/contract/",
-    "tests/protocol/",
-    "tests/process/test_cgi",
-    "tests/process/test_cherrypy",
-    "tests/process/test_external",
-    "tests/process/test_gateway",
-    "tests/process/test_health_servers",
-    "tests/process/test_runner_",
-)
-"""The ring of every server but waitress: minutes, so it is ``make test-servers``."""
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the servers' ring to its own target, and say so in the summary as deselected."""
-    if "PASTEBOX_TEST_SERVERS" in os.environ:
-        return
-    left = [item for item in items if item.nodeid.startswith(SERVERS)]
-    if left:
-        items[:] = [item for item in items if not item.nodeid.startswith(SERVERS)]
-        config.hook.pytest_deselected(items=left)
-
-
 def pytest_configure() -> None:
     """Refuse an unknown name, and keep the developer's own settings out of the tests."""
     names = {need.name for need in NEEDS.values()} | BY_FIXTURES
