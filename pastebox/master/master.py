@@ -98,7 +98,7 @@ class Master:
             self.status.enter(phases.SLEEPING)
             log.info("sleeping: nothing is served; pastebox explain says what would be")
         elif self._start.settled:
-            log.info("first boot: boot nothing to do: %s", self._start.settled)
+            log.info("first boot: nothing to do: %s", self._start.settled)
             self._serve(None, settings)
         else:
             self._boot = first_boot.start_boot(

@@ -105,7 +105,8 @@ def check_options(spec: ServerSpec, protocol: str, *, is_fork: bool) -> dict[str
                 raise refusal(spec, name, "cannot stand beside socket", hint=f"remove {name}")
         for name, other in (("host", "port"), ("port", "host")):
             if name in values and other not in values:
-                raise refusal(spec, name, f"needs {other} beside it", hint=f"add {other}")
+                hint = f"add {other}, or set PASTEBOX_{other.upper()}"
+                raise refusal(spec, name, f"needs {other} beside it", hint=hint)
         if "umask" in values and "socket" not in values:
             raise refusal(spec, "umask", "has no meaning without socket", hint="remove umask")
     most = values.get("maxChildren", values.get("maxThreads"))

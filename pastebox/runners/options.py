@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pastebox.config.model import Bind, Origin, ServerSpec
+from pastebox.config.model import Bind, ServerSpec
 from pastebox.errors import ConfigError
 from pastebox.settings import nearest
 
@@ -124,13 +124,14 @@ def refusal(
     hint: str | None = None,
 ) -> ConfigError:
     """Return the error about one option, with the place where it was written."""
-    origin = spec.origins.get(option, Origin("default"))
+    origin = spec.origins.get(option)
+    is_from_outside = origin is not None and not origin.file  # a variable, a flag
     return ConfigError(
         message,
-        file=origin.file or spec.file,
-        line=origin.line,
-        section=spec.section,
-        option=option,
+        file=None if is_from_outside else (origin and origin.file) or spec.file,
+        line=origin.line if origin else None,
+        section=None if is_from_outside else spec.section,
+        option=origin.text if origin and is_from_outside else option,
         found=found,
         expected=expected,
         hint=hint,

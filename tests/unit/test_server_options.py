@@ -119,3 +119,12 @@ def test_loopback_default_is_pointed_out():
     chosen = spec_of("wsgiutils", host="localhost")
     assert not options.loopback_note(chosen, binds_of("wsgiutils", host="localhost"))
     assert not options.loopback_note(spec_of("wsgiref"), binds_of("wsgiref"))
+
+
+def test_value_from_the_environment_is_not_said_to_be_in_the_file():
+    spec = spec_of("flup_fcgi_thread", port=9000)
+    spec = spec._replace(origins={"port": Origin("environment PASTEBOX_PORT")})
+    with pytest.raises(ConfigError) as raised:
+        load_runner(spec).binds(spec)
+    assert str(raised.value) == "environment PASTEBOX_PORT: needs host beside it"
+    assert raised.value.hint == "add host, or set PASTEBOX_HOST"

@@ -50,7 +50,7 @@ def test_every_start_says_that_there_is_nothing_to_set_up(run, kinto, options):
     """Kinto has no installer and no websetup, which is no error."""
     for _ in range(2):
         container = run(image=kinto, options=options)
-        container.wait_for_log("first boot: boot nothing to do: nothing to set up")
+        container.wait_for_log("first boot: nothing to do: nothing to set up")
         container.wait_for_log("listening on")
         assert container.stop() == 0
 
