@@ -10,7 +10,7 @@ import contract_app
 import pytest
 from app_process import AppProcess, free_port
 from contract_cases import CASES, Case
-from contract_wire import Http, Place
+from contract_wire import Place
 
 INI = """\
 [app:main]
@@ -112,10 +112,10 @@ def serve(start):
 class Served:
     """The server that the tests of one runner share as long as they only ask."""
 
-    def __init__(self, process: AppProcess) -> None:
+    def __init__(self, case: Case, process: AppProcess) -> None:
         self.processes = [process]
         self.process = process
-        self.client = Http(Place(port=process.port))
+        self.client = case.client(Place(port=process.port))
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def served(case, tmp_path_factory) -> Iterator[Served]:
     process = starter(health=True, PASTEBOX_READY_PATH="/")
     try:
         process.wait_log(r"listening on (\S+)")
-        yield Served(process)
+        yield Served(case, process)
     finally:
         process.kill()
 

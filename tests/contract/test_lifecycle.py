@@ -8,18 +8,23 @@ import socket
 import threading
 import time
 
+import pytest
 from app_process import Call, free_port, wait_until
-from contract_wire import Http, Place
+from contract_wire import Place
 
 IDLE_STOP_S = 1.0
 """Promised is 0.5 s on an idle machine; tests share theirs."""
 
 
-def client_of(process, **place) -> Http:
-    return Http(Place(port=process.port, **place))
+@pytest.fixture
+def client_of(case):
+    def client(process, **place):
+        return case.client(Place(port=process.port, **place))
+
+    return client
 
 
-def test_term_while_idle_ends_at_once_with_0(serve):
+def test_term_while_idle_ends_at_once_with_0(serve, client_of):
     app = serve()
     assert client_of(app).ask().status == 200
     began = time.monotonic()
@@ -27,7 +32,7 @@ def test_term_while_idle_ends_at_once_with_0(serve):
     assert time.monotonic() - began < IDLE_STOP_S
 
 
-def test_term_finishes_the_running_request(serve, tmp_path):
+def test_term_finishes_the_running_request(serve, client_of, tmp_path):
     app = serve()
     until, mark = tmp_path / "until", tmp_path / "mark"
     call = Call(client_of(app).ask, "GET", f"/slow?until={until}&mark={mark}")
@@ -41,10 +46,10 @@ def test_term_finishes_the_running_request(serve, tmp_path):
     assert app.wait_exit() == 0
 
 
-def test_idle_connections_and_half_a_header_do_not_hold_the_end_up(serve):
+def test_idle_connections_and_half_a_header_do_not_hold_the_end_up(serve, client_of):
     app = serve()
     with contextlib.ExitStack() as stack:
-        for data in (b"", b"GET / HTTP/1.1\r\nHo"):
+        for data in (b"", client_of(app).half):
             one = stack.enter_context(socket.create_connection(("127.0.0.1", app.port)))
             one.sendall(data)
         assert client_of(app).ask().status == 200
@@ -53,7 +58,7 @@ def test_idle_connections_and_half_a_header_do_not_hold_the_end_up(serve):
         assert time.monotonic() - began < 3
 
 
-def test_drain_deadline_ends_with_124_and_says_what_was_cut(serve, tmp_path):
+def test_drain_deadline_ends_with_124_and_says_what_was_cut(serve, client_of, tmp_path):
     app = serve(PASTEBOX_DRAIN_TIMEOUT="0.3")
     mark = tmp_path / "mark"
 
@@ -68,7 +73,7 @@ def test_drain_deadline_ends_with_124_and_says_what_was_cut(serve, tmp_path):
     call.result()
 
 
-def test_hup_refuses_no_connection(serve):
+def test_hup_refuses_no_connection(serve, client_of):
     app = serve()
     client, stopping = client_of(app), threading.Event()
     failures: list[str] = []
@@ -123,19 +128,17 @@ def test_value_of_the_wrong_type_is_78(start, case):
     assert option in app.log()
 
 
-def test_ipv6(serve):
+def test_ipv6(serve, client_of):
     app = serve(host="::1", port=free_port("::1"))
     assert client_of(app, host="::1").ask().body == b"contract"
 
 
 def test_unix_socket(serve, case, tmp_path):
     if not case.unix:
-        import pytest
-
         pytest.skip(f"{case.name} has no option for it")
     path = tmp_path / "s"
     app = serve(address=case.unix.format(path=path))
-    client = Http(Place(path=str(path)))
+    client = case.client(Place(path=str(path)))
     assert client.ask().body == b"contract"
     assert client.ask("GET", "/environ").status == 200
     assert app.stop() == 0

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from contract_gateways import Ajp, FastCgi, Scgi
+from contract_wire import Http
 
 
 class Case(NamedTuple):
@@ -18,6 +22,8 @@ class Case(NamedTuple):
         bad_type: an option with a value that is not of its type.
         more: options that every test has.
         exceptions: name of a test to the reason why it cannot hold here.
+        client: makes a client of its protocol for a place.
+        forks: it serves one request at a time in each of several processes.
     """
 
     name: str
@@ -28,6 +34,8 @@ class Case(NamedTuple):
     bad_type: str = "port = eighty"
     more: str = ""
     exceptions: dict[str, str] = {}  # noqa: RUF012  # never changed
+    client: Callable[..., Any] = Http
+    forks: bool = False
 
     def section(self, address: str, *more: str) -> str:
         """Return the text of ``[server:main]``."""
@@ -40,6 +48,8 @@ class Case(NamedTuple):
         found = importlib.util.find_spec(self.module) if self.module else True
         return "" if found else f"{self.module} is not installed"
 
+
+_ALL_PEERS = "allowedServers = 127.0.0.1 ::1"
 
 CASES = (
     Case(
@@ -66,6 +76,7 @@ CASES = (
         "granian",
         "egg:pastebox#granian",
         "granian",
+        unix="uds = {path}",
         exceptions={
             "test_hup_refuses_no_connection": "open: a connection is reset now and then",
             "test_input_by_lines_ends_where_the_body_ends": "its readline leaves the line end out",
@@ -99,5 +110,18 @@ CASES = (
             "test_value_of_the_wrong_type_is_78": "likewise",
             "test_unix_socket": "waitress's own option is tested with waitress",
         },
+    ),
+    *(
+        Case(
+            f"flup_{protocol}_{kind}",
+            f"egg:PasteScript#flup_{protocol}_{kind}",
+            "",
+            unix="socket = {path}" if protocol == "fcgi" else "",
+            more="" if protocol == "fcgi" else _ALL_PEERS,
+            client=client,
+            forks=kind == "fork",
+        )
+        for protocol, client in (("fcgi", FastCgi), ("scgi", Scgi), ("ajp", Ajp))
+        for kind in ("thread", "fork")
     ),
 )

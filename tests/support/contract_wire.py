@@ -1,4 +1,7 @@
-"""Asking a server in its own protocol, to the last byte. HTTP here; a protocol is a class."""
+"""Asking a server over HTTP, to the last byte; `contract_gateways` has the other protocols.
+
+A client is a class with ``ask``, ``begin``, ``connection`` and a few facts of its protocol.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +58,20 @@ class _Connection(http.client.HTTPConnection):
 
 
 class Http:
-    """A client of one place; every request on a connection of its own, unless one is given."""
+    """A client of one place; every request on a connection of its own, unless one is given.
+
+    Attributes:
+        keeps: connections can carry another request.
+        has_chunks: a request's body need not tell its length.
+        half: the beginning of a request.
+        garbage: what is no request.
+    """
 
     name = "http"
+    keeps = True
+    has_chunks = True
+    half = b"GET / HTTP/1.1\r\nHo"
+    garbage = (b"\x00\xff\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\r\n" * 40000)
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -79,9 +93,40 @@ class Http:
         with contextlib.ExitStack() as stack:
             if on is None:
                 stack.enter_context(contextlib.closing(connection))
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body=body, headers=named)
-            return read_whole(connection.getresponse())
+            return read_whole(self.begin(method, path, body, on=connection, **headers))
+
+    def begin(
+        self,
+        method: str,
+        path: str,
+        body: bytes | Iterable[bytes] | None = None,
+        *,
+        on: _Connection,
+        **headers: str,
+    ) -> http.client.HTTPResponse:
+        """Ask, and return a response that can be ``read`` as it comes."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        on.request(method, path, body=body, headers=named)
+        return on.getresponse()
+
+    def ask_raw(self, method: str, path: str = "/") -> Reply:
+        """Ask, and read to the end of the stream: a body that must not be there is seen."""
+        with contextlib.closing(self.place.connect()) as connection:
+            request = f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            connection.sendall(request.encode())
+            data = b"".join(iter(lambda: connection.recv(65536), b""))
+        head, _, body = data.partition(b"\r\n\r\n")
+        return Reply(int(head.split(b" ", 2)[1]), headers_of(head.partition(b"\r\n")[2]), body)
+
+    def request_bytes(self, path: str) -> bytes:
+        """Return a GET request."""
+        return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
+def headers_of(head: bytes) -> dict[str, str]:
+    """Return the headers in the lines of a head, named in lower case."""
+    pairs = (line.partition(":") for line in head.decode("latin-1").split("\r\n") if line)
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
 def read_whole(response: http.client.HTTPResponse) -> Reply:
