@@ -128,6 +128,27 @@ class Settings:
         "deaths of a worker within ten minutes after which pastebox gives up",
         metavar="COUNT",
     )
+    max_requests = Option(
+        "serving",
+        "0",
+        integer(0, 999_999_999),
+        "requests after which a worker is replaced by a fresh one; 0 for never",
+        metavar="COUNT",
+    )
+    max_requests_jitter = Option(
+        "serving",
+        "0",
+        integer(0, 999_999_999),
+        "up to so many requests more, at random, so that workers do not end together",
+        metavar="COUNT",
+    )
+    stuck_after = Option(
+        "serving",
+        "60s",
+        SECONDS,
+        "a request that runs longer is logged with the stack of its thread; 0 for never",
+        metavar="TIME",
+    )
     health_host = Option("health", "127.0.0.1", TEXT, "address of the health port", metavar="HOST")
     health_port = Option(
         "health", "9090", PORT_OR_OFF, "port of /livez, /readyz, /metrics; or off", metavar="PORT"

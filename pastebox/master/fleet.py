@@ -14,13 +14,18 @@ from pastebox.errors import ExitCode
 from pastebox.master.budget import RestartBudget
 from pastebox.master.generation import Generation, State
 from pastebox.master.prepare import Prepared
+from pastebox.master.recycling import Recycling, limit_of
 from pastebox.master.worker import Worker, close_all, start_worker
 from pastebox.observe.counters import Counters
 from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
+from pastebox.process.notify import Message
 from pastebox.process.signals import describe_status, exit_code_of
 
 log = logging.getLogger("pastebox.master")
+
+_LOADERS_KILLED_AFTER_S = 2.0
+"""How long a worker that is not ready may go on after it was told to end."""
 
 
 class Observer(Protocol):
@@ -80,6 +85,7 @@ class Fleet:
         self._counters: Counters | None = None
         self._budget = RestartBudget(0)
         self._number = 0
+        self._first_cpu = int.from_bytes(os.urandom(4), "big")  # many containers share the CPUs
 
     # -- what the master asks --------------------------------------------------------------
 
@@ -97,11 +103,33 @@ class Fleet:
             self._budget = RestartBudget(prepared.settings.worker_restarts)
         number = self._number = self._number + 1
         generation = Generation(number, prepared, sockets)
+        generation.recycling = Recycling(self._loop, self._status, generation, self._successor)
         self.generations.append(generation)
         self._status.generation_started(number)
-        for _ in range(prepared.processes):
-            self._start_worker(generation)
+        for place in range(prepared.processes):
+            self._start_worker(generation, place)
         return generation
+
+    def drain(self, generation: Generation, seconds: float) -> None:
+        """Have its workers stop accepting and end within ``seconds``; those that load, at once."""
+        generation.order_drain(seconds)
+        self._kill_loaders_later(generation)
+
+    def dismiss(self, generation: Generation) -> None:
+        """End the workers of a generation that will not be needed."""
+        generation.dismiss()
+        self._kill_loaders_later(generation)
+
+    def _kill_loaders_later(self, generation: Generation) -> None:
+        loaders = [worker for worker in generation.workers.values() if not worker.is_ready]
+
+        def kill() -> None:
+            for worker in loaders:
+                if not worker.is_ready and worker.pid in generation.workers:
+                    worker.signal(signal.SIGKILL)
+
+        if loaders:
+            self._loop.call_later(_LOADERS_KILLED_AFTER_S, kill)
 
     def find(self, pid: int) -> tuple[Generation, Worker] | None:
         """Return the worker with this pid."""
@@ -129,29 +157,48 @@ class Fleet:
 
     # -- what happens to workers -----------------------------------------------------------
 
-    def worker_ready(self, generation: Generation, worker: Worker) -> None:
+    def hear(self, message: Message) -> None:
+        """Take what a worker says of itself."""
+        found = self.find(message.pid)
+        if found is None:
+            return
+        generation, worker = found
+        fields = message.fields
+        self._worker_cut(generation, worker, fields.get("X_PASTEBOX_CUT", "0"))
+        if "WATCHDOG" in fields:
+            self._status.worker_heartbeat(worker.pid)
+        if fields.get("STOPPING") == "1":
+            worker.is_accepting = False
+            self._look_at_acceptance()
+        if fields.get("READY") == "1":
+            self._worker_ready(generation, worker)
+        if "X_PASTEBOX_SPENT" in fields and generation.recycling is not None:
+            generation.recycling.spent(worker)
+
+    def _worker_ready(self, generation: Generation, worker: Worker) -> None:
         """Take a worker's READY; the last one of a generation makes it serve."""
         worker.is_ready = True
+        if generation.state is State.SERVING and generation.recycling and not self.is_stopping:
+            generation.recycling.ready(worker)
         if self.is_stopping or generation.state is not State.LOADING or not generation.is_ready:
             return
         before = self.serving
         generation.state = State.SERVING
         self._status.generation_ready(generation.number)
         if before is not None:
-            before.order_drain(generation.prepared.settings.drain_timeout)
+            self.drain(before, generation.prepared.settings.drain_timeout)
         self._observer.generation_serves(generation, before)
         if before is not None and not before.workers:  # the last one died, and had no successor yet
             self._remove(before)
         self._look_around()
 
-    def worker_stops(self, worker: Worker) -> None:
-        """Take a worker's STOPPING: it has closed its listeners."""
-        worker.is_accepting = False
-        self._look_at_acceptance()
-
-    def worker_cut(self, generation: Generation, count: str) -> None:
+    def _worker_cut(self, generation: Generation, worker: Worker, count: str) -> None:
         """Take a worker's word about the requests that its drain did not wait for."""
-        if count.isdecimal():
+        if not count.isdecimal():
+            return
+        if worker.is_leaving and generation.state is State.SERVING and not self.is_stopping:
+            self._status.cut_off(int(count))
+        else:
             generation.cut += int(count)
 
     def drop_empty(self) -> None:
@@ -162,7 +209,16 @@ class Fleet:
         """Act on the end of a worker, whatever the reason."""
         del generation.workers[worker.pid]
         worker.orders.close()
-        self._status.worker_ended(worker.slot, worker.pid, describe_status(status))
+        is_recycled = (
+            generation.state is State.SERVING
+            and not self.is_stopping
+            and generation.recycling is not None
+            and generation.recycling.ended(worker, status)
+        )
+        told = describe_status(status)
+        self._status.worker_ended(worker.slot, worker.pid, told, is_expected=is_recycled)
+        if is_recycled:
+            return
         if self.is_stopping or generation.state is State.DRAINING:
             self._drained(generation, worker, status)
             self._look_at_acceptance()
@@ -175,7 +231,7 @@ class Fleet:
         code = exit_code_of(status)
         if code == ExitCode.DRAIN_TIMEOUT:
             generation.cut = max(generation.cut, 1)
-        elif code and generation.state is State.DRAINING:
+        elif code and worker.is_ready and generation.state is State.DRAINING:
             log.warning("worker ended badly pid=%d %s", worker.pid, describe_status(status))
         if not generation.workers:
             self._remove(generation)
@@ -232,16 +288,32 @@ class Fleet:
         self._loop.call_later(delay, lambda: self._start_replacement(generation))
 
     def _start_replacement(self, generation: Generation) -> None:
-        if not self.is_stopping and generation.state is State.SERVING:
-            self._start_worker(generation)
+        place = generation.free_place()
+        if place is not None:
+            self._successor(generation, place)
 
-    def _start_worker(self, generation: Generation) -> None:
+    def _successor(self, generation: Generation, place: int) -> Worker | None:
+        if self.is_stopping or generation.state is not State.SERVING:
+            return None
+        return self._start_worker(generation, place)
+
+    def _start_worker(self, generation: Generation, place: int) -> Worker:
         assert self._counters is not None  # noqa: S101  # made with the first generation
         slot = self._counters.take()
         worker, self._early = self._early or start_worker(self._in_child), None
-        job = generation.prepared.job(
-            slot=slot, generation=generation.number, notify_address=self._notify_address
+        prepared, settings = generation.prepared, generation.prepared.settings
+        ours = prepared.runner.info.recycling is None
+        job = prepared.job(
+            slot=slot,
+            generation=generation.number,
+            notify_address=self._notify_address,
+            cpu=self._first_cpu + place,
+            request_limit=limit_of(
+                settings.max_requests if ours else 0, settings.max_requests_jitter
+            ),
         )
+        worker.place = place
         worker.give(job, self._counters.descriptor, generation.sockets)
         generation.workers[worker.pid] = worker
         self._status.worker_started(slot, worker.pid, generation.number)
+        return worker

@@ -333,17 +333,7 @@ class Master:
             if not self._fleet.is_stopping:
                 self._boot_tells(fields[first_boot.PHASE], fields.get("STATUS", ""))
             return
-        found = self._fleet.find(message.pid)
-        if found is None:
-            return
-        generation, worker = found
-        self._fleet.worker_cut(generation, fields.get("X_PASTEBOX_CUT", "0"))
-        if "WATCHDOG" in fields:
-            self.status.worker_heartbeat(message.pid)
-        if fields.get("STOPPING") == "1":
-            self._fleet.worker_stops(worker)
-        if fields.get("READY") == "1":
-            self._fleet.worker_ready(generation, worker)
+        self._fleet.hear(message)
 
     def _tell_systemd(self, **fields: object) -> None:
         if self._systemd is not None:

@@ -47,7 +47,15 @@ class Prepared(NamedTuple):
         kind = type(self.runner)
         return f"{kind.__module__}:{kind.__qualname__}"
 
-    def job(self, *, slot: int, generation: int, notify_address: str) -> Job:
+    @property
+    def takes_cpu(self) -> bool:
+        """Whether each process keeps to a CPU; children of its own would share its one."""
+        info = self.runner.info
+        return self.settings.cpu_affinity == "auto" and not (info.multiprocess or info.forks)
+
+    def job(
+        self, *, slot: int, generation: int, notify_address: str, cpu: int, request_limit: int
+    ) -> Job:
         """Return what a worker has to do."""
         settings = self.settings
         return Job(
@@ -64,7 +72,9 @@ class Prepared(NamedTuple):
             log_format=settings.log_format,
             log_level=settings.log_level,
             has_loggers=self.config.has_loggers,
-            takes_cpu=settings.cpu_affinity == "auto" and not self.runner.info.multiprocess,
+            cpu=cpu if self.takes_cpu else None,
+            request_limit=request_limit,
+            stuck_after_s=settings.stuck_after,
         )
 
 
@@ -94,6 +104,8 @@ def prepare(request: ServeRequest, spec: ConfigSpec, early: Settings) -> Prepare
     settings = resolve(request.arguments, request.environ, config.pastebox_section())
     server = server_spec(config, settings)
     runner = load_runner(server)
+    if settings.max_requests:
+        server = recycled_by_itself(server, settings, runner.info.recycling)
     binds = runner.binds(server)
     if not binds and runner.info.adopts_sockets:
         raise ConfigError("the server has no address to listen on", file=server.file)
@@ -104,9 +116,44 @@ def prepare(request: ServeRequest, spec: ConfigSpec, early: Settings) -> Prepare
         is_multiprocess=info.multiprocess,
         per_cpu=info.workers_per_cpu,
     )
-    if why:
-        server = server._replace(notes=(*server.notes, why))
-    return Prepared(settings, source, config, server, runner, binds, request.environ, workers)
+    prepared = Prepared(settings, source, config, server, runner, binds, request.environ, workers)
+    notes = [why, _about_cpus(prepared)] if settings.cpu_affinity == "auto" else [why]
+    return prepared._replace(spec=server._replace(notes=(*server.notes, *filter(None, notes))))
+
+
+def recycled_by_itself(
+    server: ServerSpec, settings: Settings, names: tuple[str, ...] | None
+) -> ServerSpec:
+    """Return the server with ``max_requests`` as options of its own, where it recycles by itself.
+
+    What its section says by itself stays.
+
+    Raises:
+        ConfigError: nobody can recycle its processes.
+    """
+    if names is None:
+        return server
+    if not names:
+        raise ConfigError(
+            f"cannot be used with the server {server.runner}, whose requests nobody counts",
+            option=settings.origin("max_requests"),
+            hint="leave it out, or choose another server",
+        )
+    options, origins = dict(server.options), dict(server.origins)
+    if names[0] not in options:
+        for name, setting in zip(names, ("max_requests", "max_requests_jitter"), strict=False):
+            options[name] = str(getattr(settings, setting))
+            origins[name] = Origin(settings.origin(setting))
+    return server._replace(options=options, origins=origins)
+
+
+def _about_cpus(prepared: Prepared) -> str:
+    from pastebox.master.sizing import told_cpus  # noqa: PLC0415  # only where it was asked for
+
+    if not prepared.takes_cpu:
+        name = prepared.runner.info.name
+        return f"cpu_affinity=auto: no effect with {name}, whose processes are its own"
+    return told_cpus(prepared.workers)
 
 
 def worker_count(

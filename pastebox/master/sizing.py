@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import NamedTuple
 
 from pastebox.process.cgroup import Limits
@@ -21,6 +22,16 @@ class Size(NamedTuple):
 
     workers: int
     why: str
+
+
+def told_cpus(workers: int) -> str:
+    """Say which CPUs the workers share, for the log."""
+    if not hasattr(os, "sched_getaffinity"):
+        return "cpu_affinity=auto: no effect, this system has no CPU masks"
+    allowed = sorted(os.sched_getaffinity(0))
+    each = "each worker on one of its own" if workers <= len(allowed) else "several workers on one"
+    told = ",".join(map(str, allowed))
+    return f"cpu_affinity=auto: {each} workers={workers} cpus={told}"
 
 
 def size(limits: Limits, *, per_cpu: float = 1.0) -> Size:

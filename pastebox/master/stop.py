@@ -48,7 +48,7 @@ class StopSequence:
         serving = self._fleet.serving
         for generation in self._fleet.generations:
             if generation.state is State.LOADING:
-                generation.signal(signal.SIGKILL)
+                self._fleet.dismiss(generation)
         if not self._fleet.generations:
             self._when_idle()
             return
@@ -80,7 +80,7 @@ class StopSequence:
             self._refuse_newcomers()
         self._is_draining = True
         for generation in self._fleet.generations:
-            generation.order_drain(seconds)
+            self._fleet.drain(generation, seconds)
             if generation.prepared.runner.info.owns_signals:
                 generation.signal(signal.SIGTERM)
         self._kill_later(seconds + _KILL_AFTER_S)
@@ -94,5 +94,5 @@ class StopSequence:
         for generation in self._fleet.generations:
             for worker in generation.workers.values():
                 log.error("worker killed: it did not end by the drain deadline pid=%d", worker.pid)
-                self._fleet.cut += 1
+                self._fleet.cut += worker.is_ready
                 worker.signal(signal.SIGKILL)

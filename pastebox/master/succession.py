@@ -41,7 +41,7 @@ class Succession:
         log.warning("reloading: %s binds by itself, so nothing listens meanwhile", names[0])
         self._follows = prepared
         for generation in self._fleet.generations:
-            generation.order_drain(present.settings.drain_timeout)
+            self._fleet.drain(generation, present.settings.drain_timeout)
         return True
 
     def take(self) -> Prepared | None:

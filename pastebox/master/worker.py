@@ -22,8 +22,11 @@ class Worker:
         self.pid = pid
         self.slot = -1
         self.orders = orders
+        self.place = 0  # among the workers of its generation
         self.is_ready = False
         self.is_accepting = True
+        self.is_spent = False  # it has answered its number of requests
+        self.is_leaving = False  # its successor serves
 
     def give(self, job: Job, counters: int, sockets: Sequence[socket.socket]) -> None:
         """Send it its job; one that has died meanwhile will be told by its wait status."""

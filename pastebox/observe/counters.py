@@ -8,6 +8,7 @@ import os
 import threading
 from array import array
 from bisect import bisect_left
+from collections.abc import Callable
 from typing import NamedTuple, Self
 
 from pastebox.process.shared import unnamed_file
@@ -25,6 +26,8 @@ _CLASS = 3
 _BUCKET = _CLASS + len(CLASSES)
 _FIELDS = _BUCKET + len(BUCKETS_S) + 1
 _WORD = 8
+_AGAIN = 100
+"""After so many further requests a spent worker says so again: the message may have been lost."""
 _STRIDE = (
     32 * _WORD
 )  # a multiple of the cache line: workers on other CPUs do not disturb each other
@@ -88,6 +91,24 @@ class Slot:
             words[bucket] += 1
 
 
+class LimitedSlot(Slot):
+    """A slot that tells when ``limit`` requests have been answered; from any thread."""
+
+    def __init__(self, words: memoryview, limit: int, tell: Callable[[], None]) -> None:
+        super().__init__(words)
+        self._left = limit
+        self._tell = tell
+
+    def finished(self, status: int, size: int, seconds: float) -> None:
+        """Count the end of a request; the last one of the number is told."""
+        super().finished(status, size, seconds)
+        with self._lock:
+            self._left -= 1
+            left = self._left
+        if left <= 0 and left % _AGAIN == 0:
+            self._tell()
+
+
 class Counters:
     """All slots, and what is left of workers that have ended.
 
@@ -118,10 +139,15 @@ class Counters:
                 return index
         raise IndexError(f"all {self._slots} slots are taken")
 
-    def slot(self, index: int) -> Slot:
-        """Return the writer of one slot; call it in the worker."""
+    def slot(self, index: int, limit: int = 0, tell: Callable[[], None] | None = None) -> Slot:
+        """Return the writer of one slot; call it in the worker.
+
+        With a ``limit``, ``tell`` is called once so many requests have been answered.
+        """
         self._taken.add(index)
-        return Slot(self._words(index))
+        if tell is None or not limit:
+            return Slot(self._words(index))
+        return LimitedSlot(self._words(index), limit, tell)
 
     def retire(self, index: int) -> None:
         """Keep what a worker that has ended counted, and free its slot; twice is harmless.

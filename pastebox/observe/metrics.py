@@ -80,6 +80,15 @@ def _workers(snapshot: Snapshot) -> Iterable[tuple[str, str, str, Iterable[Sampl
         _one(snapshot.worker_restarts),
     )
     yield (
+        "worker_replacements_total",
+        "counter",
+        "Workers that another one has replaced, or is to, within their generation.",
+        [
+            ("", {"reason": "death"}, snapshot.worker_restarts),
+            ("", {"reason": "max_requests"}, snapshot.workers_recycled),
+        ],
+    )
+    yield (
         "reload_failures_total",
         "counter",
         "Generations that did not load while another one served.",

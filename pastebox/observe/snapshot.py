@@ -68,6 +68,7 @@ class Snapshot(NamedTuple):
         loading: number of the generation that is being loaded, 0 for none.
         workers: those alive.
         worker_restarts: workers that ended unexpectedly.
+        workers_recycled: workers that were replaced after their number of requests.
         reload_failures: generations that did not load while another served.
         drains: begun so far.
         last_drain_s: how long the last one took.
@@ -95,6 +96,7 @@ class Snapshot(NamedTuple):
     loading: int
     workers: tuple[WorkerFact, ...]
     worker_restarts: int
+    workers_recycled: int
     reload_failures: int
     drains: int
     last_drain_s: float | None

@@ -98,6 +98,7 @@ class Status:
         self._workers: dict[int, _Worker] = {}
         self._deaths: deque[float] = deque(maxlen=CRASH_LOOP_DEATHS)
         self._restarts = 0
+        self._recycled = 0
         self._reload_failures = 0
         self._drain_began: float | None = None
         self._drains = 0
@@ -160,12 +161,18 @@ class Status:
         number = self._loading if generation is None else generation
         self._workers[pid] = _Worker(slot, pid, number, self._clock())
 
-    def worker_ended(self, slot: int, pid: int, description: str) -> None:
+    def worker_recycled(self) -> None:
+        """A worker that has answered its number of requests has a successor that serves."""
+        self._recycled += 1
+
+    def worker_ended(
+        self, slot: int, pid: int, description: str, *, is_expected: bool = False
+    ) -> None:
         """A worker is gone. It was unexpected if its generation serves and nothing drains."""
         worker = self._workers.pop(pid, None)
         if self.counters is not None:
             self.counters.retire(slot)
-        if worker is None or self.is_draining or worker.generation != self._current:
+        if is_expected or worker is None or self.is_draining or worker.generation != self._current:
             return
         self._restarts += 1
         self._deaths.append(self._clock())
@@ -293,6 +300,7 @@ class Status:
             loading=self._loading if self._loading != self._serving else 0,
             workers=tuple(self._worker_fact(worker, now) for worker in self._workers.values()),
             worker_restarts=self._restarts,
+            workers_recycled=self._recycled,
             reload_failures=self._reload_failures,
             drains=self._drains,
             last_drain_s=self._last_drain_s,

@@ -109,6 +109,8 @@ def _workers(snapshot: Snapshot) -> Iterable[str]:
     if not rows:
         yield "<p>None alive."
     yield f"<p>{_count(snapshot.worker_restarts, 'unexpected end')} of a worker,"
+    if snapshot.workers_recycled:
+        yield f"{_count(snapshot.workers_recycled, 'worker')} recycled,"
     yield f"{_count(snapshot.reload_failures, 'failed reload')}"
 
 

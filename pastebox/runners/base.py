@@ -21,6 +21,9 @@ class RunnerInfo(NamedTuple):
         multiprocess: it makes worker processes of its own.
         extra: the extra that installs what it needs, or ``None``.
         workers_per_cpu: how many processes it likes for each CPU.
+        forks: each of its processes has children that serve; they are its own business.
+        recycling: its own options that replace a process after a number of requests, the number
+            first, then the jitter; ``None`` where the master does it, empty where nobody can.
     """
 
     name: str
@@ -30,6 +33,8 @@ class RunnerInfo(NamedTuple):
     multiprocess: bool
     extra: str | None
     workers_per_cpu: float = 1.0
+    forks: bool = False
+    recycling: tuple[str, ...] | None = None
 
 
 class Runner(Protocol):

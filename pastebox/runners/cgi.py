@@ -40,6 +40,7 @@ class CgiRunner:
         owns_signals=False,
         multiprocess=False,
         extra=None,
+        recycling=(),
     )
 
     def binds(self, spec: ServerSpec) -> tuple[Bind, ...]:

@@ -20,6 +20,7 @@ class WorkerContext(NamedTuple):
         drain_timeout_s: how long a drain without an order may take.
         generation: number of the generation this worker belongs to.
         workers: how many processes serve the same sockets.
+        stuck_after_s: how long a request may run before it is reported; 0 for ever.
     """
 
     notify: Notifier
@@ -29,3 +30,4 @@ class WorkerContext(NamedTuple):
     drain_timeout_s: float
     generation: int
     workers: int
+    stuck_after_s: float = 0.0

@@ -46,6 +46,7 @@ class ExternalRunner:
         owns_signals=False,
         multiprocess=False,
         extra=None,
+        recycling=(),
     )
 
     def binds(self, spec: ServerSpec) -> tuple[Bind, ...]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pastebox.config.model import AppSource, ServerSpec
 from pastebox.errors import ExitCode
 from pastebox.process.signals import leave_to_parent
+from pastebox.runners.base import RunnerInfo
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.flup import FlupThread, info_of, make_traits
 from pastebox.runners.obedience import HEARTBEAT_S
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 _SHOW_S = 0.2
 """How often the counts of the children become visible while something happens."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def forking_info_of(name: str) -> RunnerInfo:
+    """Return what the runner of that name can do."""
+    return info_of(name)._replace(forks=True, recycling=("maxRequests",))
 
 
 class _Fork(FlupThread):
@@ -167,16 +173,16 @@ def serve_child(  # everything that the parent has got ready before the fork
 class ScgiForkRunner(_Fork):
     """``use = egg:PasteScript#flup_scgi_fork``."""
 
-    info = info_of("flup_scgi_fork")
+    info = forking_info_of("flup_scgi_fork")
 
 
 class FcgiForkRunner(_Fork):
     """``use = egg:PasteScript#flup_fcgi_fork``."""
 
-    info = info_of("flup_fcgi_fork")
+    info = forking_info_of("flup_fcgi_fork")
 
 
 class AjpForkRunner(_Fork):
     """``use = egg:PasteScript#flup_ajp_fork``."""
 
-    info = info_of("flup_ajp_fork")
+    info = forking_info_of("flup_ajp_fork")

@@ -29,6 +29,7 @@ class GunicornRunner:
         multiprocess=True,
         extra="gunicorn",
         workers_per_cpu=2.0,
+        recycling=("max_requests", "max_requests_jitter"),
     )
 
     def binds(self, spec: ServerSpec) -> tuple[Bind, ...]:

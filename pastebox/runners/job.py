@@ -33,7 +33,9 @@ class Job(NamedTuple):
         log_format: name of the log format.
         log_level: the least level shown.
         has_loggers: whether the INI configures logging.
-        takes_cpu: whether it keeps to one CPU.
+        cpu: which of the CPUs that it may use is its own, counted around; ``None`` for all.
+        request_limit: requests after which it says that it is to be replaced; 0 for never.
+        stuck_after_s: how long a request may run before it is reported; 0 for ever.
     """
 
     runner: str
@@ -49,7 +51,9 @@ class Job(NamedTuple):
     log_format: str
     log_level: str
     has_loggers: bool
-    takes_cpu: bool
+    cpu: int | None
+    request_limit: int
+    stuck_after_s: float
 
 
 def send_job(

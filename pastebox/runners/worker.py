@@ -61,17 +61,21 @@ def _work(orders: socket.socket) -> int:
     os.environ.clear()
     os.environ.update(job.environ)
     os.environ["NOTIFY_SOCKET"] = job.notify_address
-    if job.takes_cpu:
-        _take_cpu(job.slot)
+    if job.cpu is not None:
+        take_cpu(job.cpu)
     _set_up_logging(job)
+    notify = Notifier(job.notify_address)
     context = WorkerContext(
-        notify=Notifier(job.notify_address),
+        notify=notify,
         orders=orders,
-        counters=Counters.opened(counters).slot(job.slot),
+        counters=Counters.opened(counters).slot(
+            job.slot, job.request_limit, lambda: notify.send(X_PASTEBOX_SPENT=1)
+        ),
         access=formatter(job.access_log),
         drain_timeout_s=job.drain_timeout_s,
         generation=job.generation,
         workers=job.workers,
+        stuck_after_s=job.stuck_after_s,
     )
     module, _, attribute = job.runner.partition(":")
     runner = getattr(import_module(module), attribute)()
@@ -94,8 +98,8 @@ def _set_up_logging(job: Job) -> None:
     signal.signal(signal.SIGUSR1, lambda *_: reopen())
 
 
-def _take_cpu(slot: int) -> None:
-    """Keep this process on one CPU of those it may use, chosen by its slot."""
+def take_cpu(number: int) -> None:
+    """Keep this process on one CPU of those it may use, counted around from the first."""
     if hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {allowed[slot % len(allowed)]})
+        os.sched_setaffinity(0, {allowed[number % len(allowed)]})

@@ -124,3 +124,11 @@ def test_taking_more_slots_than_there_are_is_an_error():
         counters.take()
     with pytest.raises(IndexError):
         counters.slot(1)
+
+
+def test_a_limited_slot_tells_its_end_once_and_again_a_hundred_requests_later():
+    told = []
+    slot = Counters(1).slot(0, 3, lambda: told.append(True))
+    for number in range(1, 104):
+        slot.finished(200, 0, 0.0)
+        assert len(told) == (number >= 3) + (number >= 103)

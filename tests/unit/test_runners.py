@@ -69,7 +69,8 @@ def job(size=10):
     return Job(
         runner="m:a", source=source, spec=spec("waitress"), environ={"X": "x" * size},
         notify_address="@n", slot=1, generation=2, workers=3, drain_timeout_s=4.0,
-        access_log="off", log_format="text", log_level="info", has_loggers=False, takes_cpu=False,
+        access_log="off", log_format="text", log_level="info", has_loggers=False,
+        cpu=None, request_limit=0, stuck_after_s=0.0,
     )  # fmt: skip
 
 
