@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -13,6 +14,7 @@ from pastebox.observe.access import AccessRecord
 from pastebox.observe.logs import reopen
 from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
+from pastebox.runners.gunicorn_worker import Orders
 
 OWN_LOG = frozenset(
     {"accesslog", "errorlog", "logconfig", "logconfig_dict", "logconfig_json", "logger_class"}
@@ -72,6 +74,21 @@ def status_of(response: Any) -> int:
     return int(text) if text.isdecimal() else 500
 
 
+def _until_lame(orders: Orders, should_close: Callable[[], bool]) -> Callable[[], bool]:
+    """Have a request close its connection if the server is lame when its answer begins.
+
+    gunicorn asks twice, for the answer's header and after its end, and shall hear the same.
+    """
+    said: list[bool] = []
+
+    def ask() -> bool:
+        if not said:
+            said.append(should_close() or orders.lame)
+        return said[0]
+
+    return ask
+
+
 def count_requests(config: Any) -> None:
     """Lay counting, and the close of connections while lame, around the hooks of a request."""
     before, after = config.pre_request, config.post_request
@@ -79,8 +96,8 @@ def count_requests(config: Any) -> None:
     def pre_request(worker: Any, request: Any) -> None:
         request.began = time.monotonic()
         worker.slot.started()
-        if worker.orders.lame and hasattr(request, "force_close"):
-            request.force_close()
+        if hasattr(request, "force_close"):  # else it is of HTTP/2
+            request.should_close = _until_lame(worker.orders, request.should_close)
         before(worker, request)
 
     def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:

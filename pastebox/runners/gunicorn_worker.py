@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import mmap
 import os
-import select
 import signal
 import socket
 import struct
+import sys
 import time
 from collections import deque
 from functools import partial
@@ -24,6 +24,7 @@ from gunicorn.workers.sync import SyncWorker
 
 from pastebox.observe.counters import Slot
 from pastebox.observe.logs import reopen
+from pastebox.runners.gunicorn_request import Contained, end_input, is_head_there, see_off
 from pastebox.runners.last_bytes import unacknowledged
 
 DRAIN_SIGNAL = signal.SIGUSR2
@@ -79,7 +80,20 @@ class Guided:
     alive: bool
     cfg: Any
     sockets: list[Any]
+    booted: bool
+    wsgi: Any
     drain_began = 0.0
+    is_aborted = False  # by gunicorn's own timeout
+
+    def load_wsgi(self) -> None:
+        """Load the application, whose ``SystemExit`` shall end a request and not the worker."""
+        super().load_wsgi()  # type: ignore[misc]  # gunicorn's, beside this class
+        self.wsgi = Contained(self.wsgi, self)
+
+    def handle_abort(self, number: int, frame: Any) -> None:
+        """End by ``SystemExit``, as the arbiter's timeout wants it."""
+        self.is_aborted = True
+        super().handle_abort(number, frame)  # type: ignore[misc]  # as above
 
     def say(self, word: str) -> None:
         """Tell the arbiter; a line this short is written whole or not at all."""
@@ -94,7 +108,9 @@ class Guided:
         signal.siginterrupt(DRAIN_SIGNAL, False)
 
     def handle_exit(self, number: int, frame: Any) -> None:
-        """Begin to end, with what is left of the drain's time."""
+        """Begin to end, with what is left of the drain's time; while it loads, at once."""
+        if not self.booted:
+            sys.exit(0)
         deadline = self.orders.deadline
         if not self.drain_began:
             self.drain_began = time.monotonic()
@@ -163,7 +179,7 @@ class Sync(Guided, SyncWorker):  # type: ignore[misc]  # gunicorn ships no types
         super().handle_exit(number, frame)
         began = max(self.drain_began, self.reading_since)
         if self.reading is not None and time.monotonic() - began > _HEADER_GRACE_S:
-            _end_input(self.reading)
+            end_input(self.reading)
 
 
 class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
@@ -178,18 +194,34 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
         gthread.STOP_KEEPALIVE_LINGER = _WARM_GRACE_S
 
     def accept(self, listener: Any) -> None:
-        """Take a connection into the poller: only one that has sent something gets a thread."""
+        """Take a connection into the poller: only a request whose head is there gets a thread."""
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionError):
             return
         self.nr_conns += 1
-        conn = gthread.TConn(self.cfg, client, address, listener.getsockname())
+        self._await_head(gthread.TConn(self.cfg, client, address, listener.getsockname()))
+
+    def _await_head(self, conn: Any) -> None:
         conn.timeout = time.monotonic() + _FIRST_BYTE_S + self.cfg.keepalive
         self.pending_conns.append(conn)
         self.poller.register(
-            client, gthread.selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
+            conn.sock, gthread.selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn)
         )
+
+    def on_pending_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """Give a connection a thread when the head of its request is there."""
+        if is_head_there(conn, self.cfg):
+            super().on_pending_socket_readable(conn, client)
+
+    def on_client_socket_readable(self, conn: Any, client: socket.socket) -> None:
+        """Do so with a connection that is kept open, which may send its head in parts as well."""
+        if is_head_there(conn, self.cfg):
+            super().on_client_socket_readable(conn, client)
+        else:
+            self.poller.unregister(client)
+            self.keepalived_conns.remove(conn)
+            self._await_head(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001  # gunicorn's signature
         """Before the end, serve those who wait in the accept queue."""
@@ -220,7 +252,7 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
         finally:
             self.reading.pop(conn, None)
         if not goes_on:
-            _see_off(conn.sock, self.orders.deadline or time.monotonic() + _LAST_ANSWER_S)
+            see_off(conn.sock, self.orders.deadline or time.monotonic() + _LAST_ANSWER_S)
         return goes_on
 
     def handle_request(self, request: Any, conn: Any) -> Any:
@@ -237,10 +269,12 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
         now = time.monotonic()
         for conn, since in list(self.reading.items()):
             if now - max(since, self.drain_began) > _HEADER_GRACE_S:
-                _end_input(conn.sock)
-        if now - self.drain_began > _WARM_GRACE_S:
-            for conn in self.pending_conns:
+                end_input(conn.sock)
+        for conn in self.pending_conns:
+            grace = _HEADER_GRACE_S if getattr(conn, "peeked", 0) else _WARM_GRACE_S
+            if now - self.drain_began > grace:
                 conn.timeout = min(conn.timeout, now)
+        self.pending_conns = deque(sorted(self.pending_conns, key=lambda conn: conn.timeout))
 
     def murder_keepalived(self, force: bool = False) -> None:  # noqa: FBT001, FBT002  # gunicorn's signature
         """Close what is idle too long; a client that is still reading is not idle."""
@@ -268,6 +302,10 @@ def guided(worker_class: type) -> type:
         return Sync
     if worker_class is gthread.ThreadWorker:
         return Threaded
+    if worker_class.__module__ == "gunicorn.workers.ggevent":
+        from pastebox.runners.gunicorn_gevent import green  # noqa: PLC0415  # imports gevent
+
+        return green(worker_class)
     return type(worker_class.__name__, (Guided, worker_class), {})
 
 
@@ -279,37 +317,3 @@ def _quiet_s(connection: socket.socket) -> float:
         return _WARM_S
     milliseconds: int = struct.unpack_from("I", facts, 56)[0]
     return milliseconds / 1000
-
-
-def _see_off(connection: socket.socket, deadline: float) -> None:
-    """Shut down for writing and wait until the peer has it all, and mostly has closed.
-
-    Blocks its thread, until ``deadline`` (monotonic) at the latest.
-    """
-    try:
-        connection.shutdown(socket.SHUT_WR)
-        connection.setblocking(False)
-    except OSError:  # it has gone by itself
-        return
-    acknowledged_by = time.monotonic() + _WARM_GRACE_S
-    poller = select.poll()
-    poller.register(connection, select.POLLIN)
-    while (now := time.monotonic()) < deadline:
-        if now > acknowledged_by and not unacknowledged(connection):
-            return
-        if not poller.poll(1000 * _TICK_S):
-            continue
-        try:
-            if not connection.recv(65536):
-                return
-        except BlockingIOError:
-            continue
-        except OSError:  # broken, or a TLS layer that wants something else first
-            return
-
-
-def _end_input(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RD)
-    except OSError:  # it has gone by itself
-        return

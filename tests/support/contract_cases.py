@@ -66,11 +66,29 @@ CASES = (
         unix="bind = unix:{path}",
         bad_type="workers = many",
         more="worker_class = gthread\nthreads = 4\nworkers = 1",
+    ),
+    Case(
+        "gunicorn_gevent",
+        "egg:gunicorn#main",
+        "gevent",
+        unix="bind = unix:{path}",
+        bad_type="workers = many",
+        more="worker_class = gevent\nworkers = 1",
+    ),
+    Case(
+        "gunicorn_sync",
+        "egg:gunicorn#main",
+        "gunicorn",
+        unix="bind = unix:{path}",
+        bad_type="workers = many",
+        more="worker_class = sync\nworkers = 3",
         exceptions={
-            "test_term_finishes_the_running_request": "open: its last answer says keep-alive",
-            "test_error_before_the_first_byte_is_500": "open: SystemExit closes without an answer",
-            "test_slow_headers_and_idle_connections_keep_nobody_waiting": "threads read headers",
+            "test_keep_alive": "this worker class closes each connection, so that it can go on",
+            "test_slow_headers_and_idle_connections_keep_nobody_waiting": (
+                "this worker class serves one connection at a time, and is meant for front ends"
+            ),
         },
+        forks=True,
     ),
     Case(
         "granian",
