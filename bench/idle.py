@@ -12,8 +12,8 @@ import threading
 import time
 import urllib.request
 
+from bench.load import rate
 from bench.served import APPS, environment, free_port, pastebox, served, show
-from bench.throughput import rate
 
 
 class Crowd:

@@ -46,6 +46,18 @@ def environment(**extra: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(APPS), "PASTEBOX_SETUP": "auto"} | extra
 
 
+def answers(port: int, path: str = "/") -> bool:
+    """Whether somebody answers there with 200."""
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), timeout=5) as connection,
+    ):
+        connection.sendall(request)
+        return b" 200 " in connection.recv(65536).split(b"\r\n")[0]
+    return False
+
+
 class Server:
     """A server process, its log, and its process tree."""
 
@@ -59,16 +71,10 @@ class Server:
 
     def wait_for_200(self, path: str = "/", deadline_s: float = 30.0) -> float:
         """Return the seconds from the start of the process to the first 200."""
-        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
         until = time.perf_counter() + deadline_s
         while time.perf_counter() < until:
-            with (
-                contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection,
-            ):
-                connection.sendall(request)
-                if b" 200 " in connection.recv(65536).split(b"\r\n")[0]:
-                    return time.perf_counter() - self.began
+            if answers(self.port, path):
+                return time.perf_counter() - self.began
             if self.process.poll() is not None:
                 break
             time.sleep(0.0005)
@@ -83,18 +89,29 @@ class Server:
         """Return the pids of the process and its descendants."""
         pids = [self.process.pid]
         for pid in pids:
-            for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                pids += [int(child) for child in task.read_text().split()]
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                for task in Path(f"/proc/{pid}/task").glob("*/children"):
+                    pids += [int(child) for child in task.read_text().split()]
         return pids
 
     def memory_mb(self) -> float:
         """Return the proportional memory of the whole tree (smaps_rollup Pss), in MB."""
         total = 0
         for pid in self.tree():
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1])
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                    if line.startswith("Pss:"):
+                        total += int(line.split()[1])
         return total / 1024
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time of the tree so far, children that have ended included."""
+        total = 0
+        for pid in self.tree():
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+                total += sum(map(int, text.rpartition(")")[2].split()[11:15]))
+        return total / os.sysconf("SC_CLK_TCK")
 
     def stop(self, deadline_s: float = 40.0) -> tuple[int, float]:
         """Send TERM; return the exit status and the seconds it took."""

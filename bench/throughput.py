@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import re
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from bench.load import rate
 from bench.served import APPS, environment, free_port, pastebox, plain, served, show
 
 WIKI = """\
@@ -28,27 +27,6 @@ host = 127.0.0.1
 port = %(http_port)s
 threads = 4
 """
-
-
-def rate(port: int, path: str, seconds: float, connections: int) -> float:
-    """Return what wrk measures, in requests per second."""
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        raise SystemExit("wrk is missing: apt-get install wrk")
-    url = f"http://127.0.0.1:{port}{path}"
-    command = [
-        wrk,
-        "-t1",
-        f"-c{connections}",
-        f"-d{max(1, round(seconds))}s",
-        "--timeout",
-        "10s",
-        url,
-    ]
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in text:
-        raise SystemExit(f"answers other than 200:\n{text}")
-    return float(re.search(r"Requests/sec:\s+([0-9.]+)", text)[1])  # type: ignore[index]
 
 
 def compare(title: str, ini: Path, path: str, rounds: int, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The application under test: a short answer, a slow one, a big one, an upload."""
+"""The application under test: a short answer, a slow one, a big one, one in parts, an upload."""
 
 import time
 
@@ -18,6 +18,9 @@ def main(global_conf, **settings):  # noqa: ARG001  # PasteDeploy's signature
         elif path == "/big":
             start_response("200 OK", [("Content-Length", str(20 << 20))])
             return [BIG] * 20
+        elif path == "/parts":
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return iter([b"hello ", b"world", b"\n"])
         headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
         start_response("200 OK", headers)
         return [body]
