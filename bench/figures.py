@@ -82,7 +82,9 @@ def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
     if "two_workers" in found and "waitress" in rows:
         two = found["two_workers"]["ours"]["rates"]
         kept.append(
-            _goal("waitress, 2 workers: of plain waitress", _between(two, base["bare"]["rates"]), 2.0)
+            _goal(
+                "waitress, 2 workers: of plain waitress", _between(two, base["bare"]["rates"]), 2.0
+            )
         )
         others = [one for one in rows.values() if one["runner"] == "gunicorn"]
         if others:
@@ -94,7 +96,9 @@ def goals(found: dict[str, Any]) -> list[dict[str, Any]]:
             name = f"{wait['name']} behind {wait['front']}, connections kept: ms of a request"
             kept.append({"what": name, "found": wait["ms"], "most": MOST_MS})
     for one in kept:
-        one["is_kept"] = one["found"] >= one["least"] if "least" in one else one["found"] < one["most"]
+        one["is_kept"] = (
+            one["found"] >= one["least"] if "least" in one else one["found"] < one["most"]
+        )
     return kept
 
 

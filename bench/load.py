@@ -35,7 +35,9 @@ def read(text: str) -> Load:
     if total is None or rate is None:
         raise SystemExit(f"wrk said something else:\n{text}")
     failed = sum(int(number) for number in re.findall(r"Non-2xx or 3xx responses: (\d+)", text))
-    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    errors = re.search(
+        r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text
+    )
     failed += sum(int(number) for number in errors.groups()) if errors else 0
     return Load(float(rate[1]), int(total[1]), failed)
 

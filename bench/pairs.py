@@ -70,8 +70,8 @@ def _gateway(protocol: str, model: str, *, goal: float | None, is_unix: bool = F
 
 PAIRS = (
     Pair(
-        "waitress", "waitress", "use = egg:waitress#main\nthreads = 4", "waitress.serve", "waitress",
-        "waitress",
+        "waitress", "waitress", "use = egg:waitress#main\nthreads = 4", "waitress.serve, 4 threads",
+        "waitress", "waitress",
     ),
     Pair("http", "http", "use = egg:Paste#http", "waitress.serve, 10 threads", "http", "waitress"),
     Pair(
@@ -94,7 +94,10 @@ PAIRS = (
         "cherrypy", "cherrypy", "use = egg:PasteScript#cherrypy", "cheroot.wsgi.Server", "cheroot",
         "cheroot",
     ),
-    Pair("twisted", "twisted", "use = egg:PasteScript#twisted", "WSGIResource", "twisted", "twisted"),
+    Pair(
+        "twisted", "twisted", "use = egg:PasteScript#twisted", "twisted WSGIResource", "twisted",
+        "twisted",
+    ),
     Pair(
         "wsgiref", "wsgiref", "use = egg:pyramid#wsgiref", "wsgiref.simple_server", "wsgiref",
         "wsgiref",

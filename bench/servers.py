@@ -1,7 +1,7 @@
 """Every runner beside the same server in the hands of its own users, in one interleaved run.
 
-``python -m bench.servers [RUNNER ...] [--write]``: pairs of servers on the same application, asked by
-wrk in turn, for the requests per second, the processor time of each request, and memory. Servers
+``python -m bench.servers [RUNNER ...] [--write]``: pairs of servers on the same application, asked
+by wrk in turn, for the requests per second, the processor time of each request, and memory. Servers
 that speak no HTTP are asked through nginx, AJP through Apache, both sides through the same one.
 Then the wait of single requests over connections that a front end keeps. ``--write`` puts the
 figures where the reference pages are made from.
@@ -79,7 +79,9 @@ class Field:
         address = str(port)
         if pair.is_unix:
             address = str(self.directory / f"{len(self.sides)}.sock")
-        command = ours(pair, address, self.directory, **settings) if is_ours else bare(pair, address)
+        command = (
+            ours(pair, address, self.directory, **settings) if is_ours else bare(pair, address)
+        )
         server = self._start(command, port)
         if pair.protocol != "http":
             behind = f"unix:{address}" if pair.is_unix else f"127.0.0.1:{port}"

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pastebox.gateway.limits import Limits
 
@@ -16,6 +16,12 @@ _log = logging.getLogger("pastebox.gateway")
 
 Task = Callable[[], None]
 _IDLE_S = 10.0
+_SATURATED = 0.7
+"""Processor time per second from which on more threads only fight for the interpreter."""
+_SHORT_WAIT_S = 0.025
+"""A task that waits no longer than this, by the queue's pace, is better off without company."""
+_LONG_WAIT_S = 0.25
+"""And this long where the processor is what it waits for."""
 
 
 class Workers(Protocol):
@@ -51,40 +57,76 @@ class Nobody:
         return bool(self._queue)
 
 
+class _Window(NamedTuple):
+    """The state when tasks began to wait, or were last looked at."""
+
+    began: float
+    cpu: float
+    taken: int
+
+
 class Pool:
     """Starts threads when tasks wait, ends them when they have nothing to do."""
 
     patience_s = 0.01  # a task waits this long for one of the threads there are
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        cpu_clock: Callable[[], float] = time.process_time,
+    ) -> None:
         self._limits = limits
+        self._cpu_clock = cpu_clock
         self._queue: SimpleQueue[Task] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
-        self._idle = 0
+        self._busy = 0
+        self._taken = 0  # tasks that a thread has begun
         self._numbers = 0
-        self._waits_since = 0.0
+        self._window: _Window | None = None  # while tasks wait
         for _ in range(min(limits.min_threads, limits.max_threads)):
             self._start()
 
+    @property
+    def threads(self) -> int:
+        """How many there are."""
+        return self._threads
+
     def add(self, task: Task) -> None:
         """Queue a task; called by one thread only."""
-        if not self._waits_since:
-            self._waits_since = time.monotonic()
         self._queue.put(task)
 
     def tend(self, now: float) -> bool:
         """Start threads for tasks that have waited; say whether to look again soon."""
         waiting = self._queue.qsize()
         if not waiting:
-            self._waits_since = 0.0
+            self._window = None
             return False
-        if now - self._waits_since >= self.patience_s:
-            self._waits_since = now
-            for _ in range(min(waiting, self._limits.max_threads - self._threads)):
-                if not self._start():
-                    break
+        if self._window is None:
+            self._window = self._open_window(now)
+        elif now - self._window.began >= self.patience_s:
+            if not self._keeps_up(self._window, now, waiting):
+                self._grow(waiting)
+            self._window = self._open_window(now)
         return True
+
+    def _open_window(self, now: float) -> _Window:
+        return _Window(now, self._cpu_clock(), self._taken)
+
+    def _keeps_up(self, window: _Window, now: float, waiting: int) -> bool:
+        """Whether tasks come to their turn soon, or more threads would not make it sooner."""
+        taken, seconds = self._taken - window.taken, now - window.began
+        is_saturated = self._cpu_clock() - window.cpu >= _SATURATED * seconds
+        most_s = _LONG_WAIT_S if is_saturated else _SHORT_WAIT_S
+        return waiting * seconds < most_s * taken
+
+    def _grow(self, waiting: int) -> None:
+        """Start a thread for each task beyond those that an idle one is about to take."""
+        idle = self._threads - self._busy
+        for _ in range(min(waiting - idle, self._limits.max_threads - self._threads)):
+            if not self._start():
+                break
 
     def _start(self) -> bool:
         self._numbers += 1
@@ -108,10 +150,16 @@ class Pool:
                 if self._may_leave():
                     return
                 continue
+            with self._lock:
+                self._busy += 1
+                self._taken += 1
             try:
                 task()
             except BaseException:  # noqa: BLE001  # a thread must outlive whatever one request does to it
                 _log.exception("defect while serving")
+            finally:
+                with self._lock:
+                    self._busy -= 1
 
     def _may_leave(self) -> bool:
         with self._lock:
