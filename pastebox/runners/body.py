@@ -4,15 +4,21 @@ Put an ``io.BufferedReader`` on it, and every reading style of PEP 3333 is right
 """
 
 import io
+import re
 from typing import Any
 
 _LONGEST_LINE = 1 << 12
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
+
+
+class BadBodyError(ConnectionAbortedError):
+    """The client left before the end of its request, or what it sent is no body."""
 
 
 class KnownLength(io.RawIOBase):
     """A body of ``length`` bytes on ``stream``, which goes on behind it.
 
-    Reading raises ``ConnectionAbortedError`` when the client leaves before the end.
+    Reading raises :class:`BadBodyError` when the client leaves before the end.
     """
 
     def __init__(self, stream: Any, length: int) -> None:
@@ -42,8 +48,8 @@ class KnownLength(io.RawIOBase):
 class Chunked(io.RawIOBase):
     """A body in chunks on ``stream``, with trailers that are thrown away.
 
-    Reading raises ``ConnectionAbortedError`` when the client leaves before the end, and when
-    what it sends are no chunks.
+    Reading raises :class:`BadBodyError` when the client leaves before the end, and when what it
+    sends are no chunks.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -72,12 +78,12 @@ class Chunked(io.RawIOBase):
 
     def _begin_chunk(self) -> None:
         if not self._is_first and self._line():
-            raise ConnectionAbortedError("a chunk of the request is longer than it said")
+            raise BadBodyError("a chunk of the request is longer than it said")
         self._is_first = False
-        size = self._line().partition(b";")[0].strip(b" \t")
-        if not size or not set(size) <= set(b"0123456789abcdefABCDEF"):
-            raise ConnectionAbortedError("a chunk of the request has no size")
-        self._left = int(size, 16)
+        size = _SIZE.fullmatch(self._line())
+        if size is None:
+            raise BadBodyError("a chunk of the request has no size")
+        self._left = int(size[1], 16)
         if not self._left:
             while self._line():
                 pass
@@ -86,7 +92,7 @@ class Chunked(io.RawIOBase):
     def _line(self) -> bytes:
         line: bytes = self._stream.readline(_LONGEST_LINE)
         if not line.endswith(b"\r\n"):
-            raise ConnectionAbortedError("the chunks of the request do not end")
+            raise BadBodyError("the chunks of the request do not end")
         return line[:-2]
 
 
@@ -101,5 +107,5 @@ def discard(body: KnownLength | Chunked, most: int) -> bool:
 def _some(stream: Any, room: memoryview) -> int:
     count: int | None = stream.readinto1(room)
     if not count:
-        raise ConnectionAbortedError("the client left before the end of its request")
+        raise BadBodyError("the client left before the end of its request")
     return count

@@ -18,11 +18,12 @@ from typing import Any
 from cheroot import errors, server, wsgi
 
 from pastebox.config.model import WSGIApp
-from pastebox.runners.body import Chunked, KnownLength, discard
+from pastebox.runners.body import BadBodyError, Chunked, KnownLength, discard
 from pastebox.runners.cheroot_options import ServerOptions
 from pastebox.runners.connections import describe_address, server_address
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.middleware import Accounted
+from pastebox.runners.strict_head import HeadLines
 from pastebox.runners.threaded_loop import ThreadedLoop
 
 log = logging.getLogger("pastebox.worker")
@@ -124,21 +125,35 @@ class Gateway(wsgi.Gateway_10):  # type: ignore[misc]  # cheroot ships no types
                 self.remaining_bytes_out = left - len(chunk)
 
 
+class Fields(server.HeaderReader):  # type: ignore[misc]  # cheroot ships no types
+    """Reads the fields of a header, without those that would pass for others in WSGI."""
+
+    def _allow_header(self, key_name: bytes) -> bool:
+        return b"_" not in key_name  # Content_Length and Content-Length are one variable
+
+
 class Request(server.HTTPRequest):  # type: ignore[misc]  # cheroot ships no types
     """One request; it ends the connection when the server is about to stop."""
 
+    header_reader = Fields()
     outheaders: list[tuple[bytes, bytes]]
 
+    def read_request_line(self) -> bool:
+        """Read the request line; refuse what cannot be taken apart."""
+        try:
+            return bool(super().read_request_line())
+        except ValueError:  # urlsplit, of a host in brackets that do not close
+            self.simple_response("400 Bad Request", "Malformed Request-URI")
+            return False
+
     def read_request_headers(self) -> bool:
-        """Read the header; refuse one that says in two ways where the body ends."""
+        """Read the header; refuse one that can be read in two ways."""
         if not super().read_request_headers():
             return False
-        length = self.inheaders.get(b"Content-Length", b"0").strip()
-        if not length.isdigit() or (self.chunked_read and b"Content-Length" in self.inheaders):
-            self.close_connection = True
-            self.simple_response("400 Bad Request", "Malformed Content-Length Header.")
-            return False
-        return True
+        fault = self.conn.rfile.fault()
+        if fault:
+            self.simple_response("400 Bad Request", fault)
+        return not fault
 
     def respond(self) -> None:
         """Run the application with a body that ends where it ends."""
@@ -147,7 +162,14 @@ class Request(server.HTTPRequest):  # type: ignore[misc]  # cheroot ships no typ
             Chunked(self.conn.rfile) if self.chunked_read else KnownLength(self.conn.rfile, length)
         )
         self.rfile = io.BufferedReader(body, _BUFFER)
-        self.server.gateway(self).respond()
+        try:
+            self.server.gateway(self).respond()
+        except BadBodyError as error:
+            log.info("request broken off: %s path=%s", error, self.path.decode("latin-1"))
+            self.close_connection = True
+            if not self.sent_headers:
+                self.simple_response("400 Bad Request", str(error))
+            return
         self.conn.wfile.write(b"0\r\n\r\n" if self.chunked_write else b"")
         if not self.close_connection and not discard(body, _MOST_DISCARDED):
             self.close_connection = True
@@ -207,7 +229,9 @@ class Writer:
 
 def make_file(connection: socket.socket, mode: str, _size: int = 0) -> Any:
     """Return what cheroot reads from or writes to."""
-    return connection.makefile("rb", _BUFFER) if "r" in mode else Writer(connection)
+    if "r" in mode:
+        return HeadLines(connection.makefile("rb", _BUFFER))
+    return Writer(connection)
 
 
 class Conversation(server.HTTPConnection):  # type: ignore[misc]  # cheroot ships no types
@@ -219,6 +243,7 @@ class Conversation(server.HTTPConnection):  # type: ignore[misc]  # cheroot ship
 
     def serve(self) -> bool:
         """Serve one request, blocking; return whether another one may follow."""
+        self.rfile.begin()
         return bool(self.communicate())
 
     def has_more(self) -> bool:

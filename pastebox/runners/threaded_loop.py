@@ -154,12 +154,12 @@ class ThreadedLoop:
     # -- the loop ------------------------------------------------------------------------------
 
     def _step(self) -> None:
-        for descriptor, _event in self._poller.poll(self._timeout()):
+        for descriptor, event in self._poller.poll(self._timeout()):
             if descriptor == self._orders.fileno():
                 if not self._orders.take():
                     self._poller.unregister(descriptor)
             elif (peer := self.peers.get(descriptor)) is not None:
-                self._look_at(peer)
+                self._look_at(peer, is_ended=bool(event & select.EPOLLRDHUP))
             else:
                 self.accept()
         now = time.monotonic()
@@ -214,7 +214,7 @@ class ThreadedLoop:
         self.peers[peer.descriptor] = peer
         self._poller.register(peer.descriptor, _ARMED)
 
-    def _look_at(self, peer: Peer) -> None:
+    def _look_at(self, peer: Peer, *, is_ended: bool) -> None:
         """Act on an event: a whole header goes to a thread, an end closes."""
         if peer.state == LINGERING:
             see_off_some(self, peer)
@@ -232,7 +232,9 @@ class ThreadedLoop:
         if not seen:
             self.close(peer)
         elif self._sees_header and b"\r\n\r\n" not in seen and len(seen) < _HEAD:
-            if not peer.is_partial:
+            if is_ended:
+                self.close(peer)  # the rest of the header will not come
+            elif not peer.is_partial:
                 peer.is_partial, peer.since = True, time.monotonic()
         else:
             peer.state, peer.since, peer.is_partial = WORKING, time.monotonic(), False

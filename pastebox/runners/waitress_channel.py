@@ -18,6 +18,7 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError
 
 from pastebox.observe.access import AccessRecord
+from pastebox.runners.waitress_parser import Parser
 
 if TYPE_CHECKING:
     from pastebox.runners.waitress_loop import WaitressLoop
@@ -59,6 +60,7 @@ class Task(WSGITask):  # type: ignore[misc]  # waitress ships no types
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
     """A connection; methods above ``service`` run in the I/O thread, the rest in a task thread."""
 
+    parser_class = Parser
     task_class = Task
     error_task_class = ErrorTask
     loop: WaitressLoop

@@ -17,10 +17,11 @@ from typing import Any
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler
 
 from pastebox.config.model import WSGIApp
-from pastebox.runners.body import Chunked, KnownLength
+from pastebox.runners.body import BadBodyError, Chunked, KnownLength
 from pastebox.runners.connections import describe_address, server_address
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.middleware import Accounted
+from pastebox.runners.strict_head import HeadLines
 from pastebox.runners.threaded_loop import ThreadedLoop
 
 log = logging.getLogger("pastebox.worker")
@@ -98,7 +99,12 @@ class Handler(_HandlerBase):  # type: ignore[misc]  # as said above
         super().handle_error()
 
     def log_exception(self, exc_info: Any) -> None:
-        """Log what the application raised."""
+        """Log what the application raised; what the client did wrong is its own fault."""
+        if isinstance(exc_info[1], BadBodyError):
+            self.error_status = "400 Bad Request"
+            self.error_body = f"{exc_info[1]}\n".encode()
+            log.info("request broken off: %s path=%s", exc_info[1], self.environ["PATH_INFO"])
+            return
         log.error("exception while serving path=%s", self.environ["PATH_INFO"], exc_info=exc_info)
 
 
@@ -121,7 +127,7 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
         self._app = app
         self._is_multithread = is_multithread
         self._is_multiprocess = is_multiprocess
-        self.rfile = connection.makefile("rb", _BUFFER)
+        self.rfile = HeadLines(connection.makefile("rb", _BUFFER))
         self.wfile = connection.makefile("wb", 0)
 
     def serve(self) -> bool:
@@ -140,7 +146,10 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
 
     def handle(self) -> None:
         """Read the request and answer it."""
+        self.rfile.begin()
         self.raw_requestline = self.rfile.readline(_BUFFER + 1)
+        if self.raw_requestline == b"\r\n":  # left over from the body before [RFC 9112, 2.2]
+            self.raw_requestline = self.rfile.readline(_BUFFER + 1)
         if len(self.raw_requestline) > _BUFFER:
             self.requestline = self.request_version = self.command = ""
             self.send_error(414)
@@ -148,9 +157,10 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
             self._answer()
 
     def _answer(self) -> None:
-        body = self._body()
+        fault = self.rfile.fault()
+        body = None if fault else self._body()
         if body is None:
-            self.send_error(400, "Malformed length of the body")
+            self.send_error(400, fault or "the coding of the body is not known")
             return
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -174,21 +184,29 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
         length = self.headers.get("Content-Length")
         coding = self.headers.get("Transfer-Encoding")
         if coding is not None:
-            is_fine = coding.strip().lower() == "chunked" and length is None
-            return Chunked(self.rfile) if is_fine else None
-        if length is None:
-            return KnownLength(self.rfile, 0)
-        is_number = length.isascii() and length.strip().isdigit()
-        return KnownLength(self.rfile, int(length)) if is_number else None
+            return Chunked(self.rfile) if coding.strip().lower() == "chunked" else None
+        return KnownLength(self.rfile, int(length or 0))
 
     def get_environ(self) -> dict[str, Any]:
-        """Return the standard library's environ, true about the address."""
+        """Return the standard library's environ, true about the address and the path."""
+        self._take_apart()
         host, port = server_address(self.socket, port="80")
         self.server = _Server({"SERVER_NAME": host, "SERVER_PORT": port, "SCRIPT_NAME": ""})
         environ: dict[str, Any] = super().get_environ()
         if self.headers.get("Content-Type") is None:
             del environ["CONTENT_TYPE"]
         return environ
+
+    def _take_apart(self) -> None:
+        """Leave the path and the query of a target; the host in it counts [RFC 9112, 3.2.2]."""
+        self.path = self.path.partition("#")[0]
+        scheme, _, rest = self.path.partition("://")
+        if scheme.lower() in ("http", "https"):
+            authority, slash, path = rest.partition("/")
+            authority, mark, query = authority.partition("?")
+            self.path = f"/{path}" if slash else f"/{mark}{query}"
+            del self.headers["Host"]
+            self.headers["Host"] = authority.rpartition("@")[2]
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the library's name
         """Stay silent: the access log has it."""

@@ -1,0 +1,85 @@
+"""What a request's head must look like, whichever parser reads it afterwards (RFC 9112).
+
+The parsers of waitress, cheroot and the standard library are lenient in different places. What
+one of them reads otherwise than the front end before it, is a way to smuggle a request; so what
+can be read in two ways is refused before they act on it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+_LINE = re.compile(
+    rb"(?:(?:OPTIONS \*|CONNECT [^/\x00-\x20\x7f-\xff]++"
+    rb"|" + _TOKEN + rb" (?:/|https?+://)[^\x00-\x20\x7f-\xff]*+) HTTP/1\.([01]))"
+)
+_FIELDS = re.compile(rb"(?:" + _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+\r\n")
+_FRAMING = re.compile(
+    rb"^(content-length|transfer-encoding|host):[ \t]*+([^\r]*+)\r$", re.IGNORECASE | re.MULTILINE
+)
+
+
+def fault_of(head: bytes) -> str:
+    """Return what is wrong with a head, its empty line included; nothing where all is well."""
+    line, _, fields = head.partition(b"\r\n")
+    first = _LINE.fullmatch(line)
+    if first is None:
+        return "malformed request line"
+    if _FIELDS.fullmatch(fields) is None:
+        return "malformed header line"
+    lengths = codings = hosts = 0
+    for name, value in _FRAMING.findall(fields):
+        kind = name[0] | 0x20
+        if kind == ord("h"):
+            hosts += 1
+        elif kind == ord("t"):
+            codings += 1
+        else:
+            lengths += 1
+            if not value.rstrip(b" \t").isdigit():
+                return "malformed Content-Length"
+    if lengths + codings > 1:
+        return "the end of the body is said in more than one way"
+    if codings and first[1] == b"0":
+        return "Transfer-Encoding in HTTP/1.0"
+    return "more than one Host" if hosts > 1 else ""
+
+
+class HeadLines:
+    """A connection's input that remembers the lines of a head while a parser reads them.
+
+    Everything but :meth:`readline` is the stream's own.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._pieces: list[bytes] = []
+        self._is_open = False
+        self._begins_line = True
+        for name in ("read", "readinto1", "peek", "close"):
+            setattr(self, name, getattr(stream, name))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def begin(self) -> None:
+        """A head is to follow."""
+        self._pieces = []
+        self._is_open = self._begins_line = True
+
+    def readline(self, size: int = -1) -> bytes:
+        """Read a line, or a piece of one."""
+        piece: bytes = self._stream.readline(size)
+        if self._is_open:
+            is_empty = self._begins_line and piece in (b"\r\n", b"\n")
+            self._begins_line = piece.endswith(b"\n")
+            if self._pieces or not is_empty:  # one may stand before the request line
+                self._pieces.append(piece)
+                self._is_open = bool(piece) and not is_empty
+        return piece
+
+    def fault(self) -> str:
+        """Return what is wrong with the head that was read."""
+        return fault_of(b"".join(self._pieces))
