@@ -53,8 +53,8 @@ NEEDS = {
 
 
 BY_FIXTURES = frozenset({"runners", "apache2", "lighttpd", "treq", "tools"})
-"""Parts that single fixtures ask for: servers of the extras, other front ends than nginx, the request
-cases of gunicorn from the package index, command-line tools of the protocols."""
+"""Parts that single fixtures ask for: servers of the extras, front ends other than nginx, the cases
+of gunicorn's own suite from the package index, command-line tools of the protocols."""
 
 
 def _required() -> frozenset[str]:

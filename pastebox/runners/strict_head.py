@@ -16,9 +16,7 @@ _LINE = re.compile(
     rb"|" + _TOKEN + rb" (?:/|https?+://)[^\x00-\x20\x7f-\xff]*+) HTTP/1\.([01]))"
 )
 _FIELDS = re.compile(rb"(?:" + _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+\r\n")
-_FRAMING = re.compile(
-    rb"^(content-length|transfer-encoding|host):[ \t]*+([^\r]*+)\r$", re.IGNORECASE | re.MULTILINE
-)
+_LENGTH, _CODING, _HOST = b"\r\ncontent-length:", b"\r\ntransfer-encoding:", b"\r\nhost:"
 
 
 def fault_of(head: bytes) -> str:
@@ -29,22 +27,24 @@ def fault_of(head: bytes) -> str:
         return "malformed request line"
     if _FIELDS.fullmatch(fields) is None:
         return "malformed header line"
-    lengths = codings = hosts = 0
-    for name, value in _FRAMING.findall(fields):
-        kind = name[0] | 0x20
-        if kind == ord("h"):
-            hosts += 1
-        elif kind == ord("t"):
-            codings += 1
-        else:
-            lengths += 1
-            if not value.rstrip(b" \t").isdigit():
-                return "malformed Content-Length"
+    fields = head[len(line) :].lower()
+    if fields.count(_HOST) > 1:
+        return "more than one Host"
+    return _fault_of_framing(fields, is_old=first[1] == b"0")
+
+
+def _fault_of_framing(fields: bytes, *, is_old: bool) -> str:
+    """Return what is wrong with what the fields say of the body's end."""
+    lengths, codings = fields.count(_LENGTH), fields.count(_CODING)
     if lengths + codings > 1:
         return "the end of the body is said in more than one way"
-    if codings and first[1] == b"0":
+    if codings and is_old:
         return "Transfer-Encoding in HTTP/1.0"
-    return "more than one Host" if hosts > 1 else ""
+    if lengths:
+        value = fields.partition(_LENGTH)[2].partition(b"\r")[0]
+        if not value.strip(b" \t").isdigit():
+            return "malformed Content-Length"
+    return ""
 
 
 class HeadLines:

@@ -199,7 +199,7 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
 
     def _take_apart(self) -> None:
         """Leave the path and the query of a target; the host in it counts [RFC 9112, 3.2.2]."""
-        self.path = self.path.partition("#")[0]
+        self.path: str = self.path.partition("#")[0]
         scheme, _, rest = self.path.partition("://")
         if scheme.lower() in ("http", "https"):
             authority, slash, path = rest.partition("/")

@@ -40,7 +40,7 @@ def exported(kind, name):
                 "path": one["uri"]["path"],
                 "query": one["uri"]["query"],
                 "headers": one["headers"],
-                "body": one["body"] if isinstance(one["body"], str) else one["body"].decode("latin-1"),
+                "body": str(one["body"], "latin-1") if one["body"] else "",
             })
     else:
         case["data"] = treq.badrequest(path + ".http").data
@@ -129,7 +129,16 @@ def _source() -> Path:
 
 def _download(cache: Path) -> None:
     cache.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(cache)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--dest",
+        str(cache),
+    ]
     try:
         done = subprocess.run(
             [*command, "--no-binary", ":all:", f"gunicorn=={VERSION}"],
