@@ -5,6 +5,7 @@ PYTHON ?= python3
 PORT ?= 8080
 IMAGE ?= pastebox
 SECRETS_DIR ?= var/secrets
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -43,7 +44,7 @@ run: $(VENV)/.run ## Serve the example wiki on http://127.0.0.1:8080 (PORT=...)
 	mkdir -p "$$PASTEBOX_DATA_DIR" && exec $(BIN)/pastebox serve
 
 test: $(VENV)/.test ## Run every ring of tests, with one summary (PYTEST_ADDOPTS=...)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 test-unit: $(VENV)/.test ## Run the unit ring: pure, seconds
 	$(BIN)/pytest tests/unit

@@ -67,6 +67,17 @@ def _needs_of(item: pytest.Item) -> Iterator[Need]:
             yield need
 
 
+DOCKER = ("tests/image/", "tests/docs/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests for ``pytest -n``: those with docker share images, the others a file."""
+    for item in items:
+        path = item.nodeid.partition("::")[0]
+        group = "docker" if path.startswith(DOCKER) else path
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_configure() -> None:
     """Refuse an unknown name, and keep the developer's own settings out of the tests."""
     names = {need.name for need in NEEDS.values()} | BY_FIXTURES

@@ -1,5 +1,6 @@
 """First boot as the master runs it: in one child, so that the health port answers meanwhile."""
 
+import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,8 @@ from pastebox.settings import Settings
 
 if TYPE_CHECKING:
     from pastebox.boot.run import BootOutcome
+
+log = logging.getLogger("pastebox.master")
 
 PHASE = "X_PASTEBOX_PHASE"
 """Field of a notification: the phase that first boot has come to."""
@@ -45,6 +48,8 @@ def start_boot(
         notifier = Notifier(notify_address)
 
         def tell(phase: str, detail: str) -> None:
+            # Logged here, not by the master, so that the line is above what its step prints.
+            log.info("first boot: %s", detail if phase == "boot" else f"{phase} {detail}")
             notifier.send(**{PHASE: phase, "STATUS": detail})
 
         try:

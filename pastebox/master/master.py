@@ -135,7 +135,6 @@ class Master:
             self._serve(outcome.spec, find(self.request)[1])
 
     def _boot_tells(self, phase: str, detail: str) -> None:
-        log.info("first boot: %s %s", phase, detail)
         if phase in phases.PHASES:
             self.status.enter(phase, detail)
         else:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import itertools
 import os
 import re
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 PATIENCE_S = 40.0
@@ -162,12 +165,30 @@ class Answer:
         return (self.headers.get("Connection") or "").lower() == "close"
 
 
+_FIRST_PORT, _PAST_PORTS = 10_240, 32_768
+"""Below the ports that the kernel gives to clients, so that none of them takes one meanwhile."""
+_SHARE = 4_000
+"""Ports of one of several processes that test at the same time."""
+
+
+def _ports() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    first = _FIRST_PORT + worker * _SHARE % (_PAST_PORTS - _FIRST_PORT - _SHARE)
+    share = range(first, first + _SHARE)
+    return itertools.islice(itertools.cycle(share), secrets.randbelow(_SHARE), None)
+
+
+_next_ports = _ports()
+
+
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a port that nobody listens on at this moment."""
+    """Return a port that nobody listens on, and that is not returned again for long."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    for port in _next_ports:
+        with socket.socket(family) as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
+    raise AssertionError
 
 
 def wait_until(condition, what: str, deadline_s: float = PATIENCE_S):

@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,9 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from app_process import free_port
 from doc_blocks import Block, Command, comes_in, commands_of, matches
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("8080", "8081", "9090")
 _NAMES = re.compile(r"(?:--name|--tag|docker volume create)[ =]([\w.-]+)|-v ([\w.-]+):/")
 _LIMIT_S = 60.0
@@ -277,10 +277,4 @@ class Sandbox:
 
 def free_ports() -> list[int]:
     """Return as many free ports of the loopback as there are names."""
-    sockets = [socket.socket() for _ in PORTS]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    return [free_port() for _ in PORTS]
