@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from gunicorn.config import PreRequest
 from gunicorn.glogging import Logger
 
 from pastebox.observe.access import AccessRecord
@@ -92,13 +93,16 @@ def _until_lame(orders: Orders, should_close: Callable[[], bool]) -> Callable[[]
 def count_requests(config: Any) -> None:
     """Lay counting, and the close of connections while lame, around the hooks of a request."""
     before, after = config.pre_request, config.post_request
+    # What gunicorn has there when nobody says anything: a line for each request, not shown.
+    is_silent = before is PreRequest.default and config.loglevel.lower() != "debug"
 
     def pre_request(worker: Any, request: Any) -> None:
         request.began = time.monotonic()
         worker.slot.started()
         if hasattr(request, "force_close"):  # else it is of HTTP/2
             request.should_close = _until_lame(worker.orders, request.should_close)
-        before(worker, request)
+        if not is_silent:
+            before(worker, request)
 
     def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:
         seconds = time.monotonic() - request.began

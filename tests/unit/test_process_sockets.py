@@ -46,6 +46,15 @@ def test_port_0_is_chosen_once_for_all_addresses_of_a_name():
         one.close()
 
 
+def test_head_and_body_that_are_sent_apart_do_not_wait_for_each_other():
+    """A server that does not set the option on its connections still has it from the listener."""
+    (listener,) = bind_sockets(Bind("tcp", "127.0.0.1", 0))
+    with listener:
+        listener.listen()
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_error_carries_the_place_of_the_option():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
