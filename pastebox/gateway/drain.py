@@ -16,8 +16,11 @@ import termios
 import time
 from typing import TYPE_CHECKING
 
+from pastebox.process.stacks import stack_of
+
 if TYPE_CHECKING:
     from pastebox.gateway.connection import Connection
+    from pastebox.gateway.request import Request
     from pastebox.gateway.server import Gateway
 
 _log = logging.getLogger("pastebox.gateway")
@@ -96,12 +99,28 @@ class Drain:
         if not (running or unsent or is_upload):
             return
         self.cut += max(1, len(running))
-        path = running[0].environ.get("REQUEST_URI", "-") if running else "-"
+        if not running:
+            what = "upload" if is_upload else "request"
+            _log.warning("%s cut off by the drain deadline unsent=%d", what, unsent)
+        for request in running:
+            self._tell(request, unsent)
+
+    def _tell(self, request: Request, unsent: int) -> None:
+        """Log a request that is cut off, and where its thread is, if it has got one."""
+        now = time.monotonic()
+        thread, since = next(
+            (
+                (thread, since)
+                for thread, (one, since) in self._gateway.serving.copy().items()
+                if one is request
+            ),
+            (0, now),
+        )
         _log.warning(
-            "%s cut off by the drain deadline path=%s unsent=%d",
-            "upload" if is_upload and not running else "request",
-            path,
+            "request cut off by the drain deadline %s unsent=%d\n%s",
+            request.running(thread, since).told(now),
             unsent,
+            stack_of(thread) or "it waited for a thread",
         )
 
 

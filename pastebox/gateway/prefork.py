@@ -76,7 +76,8 @@ class Prefork:
     """The parent.
 
     Args:
-        serve: runs in a child and returns its exit status.
+        serve: runs in a child and returns its exit status; at QUIT the child should say what it
+            is doing, since its time is over.
         bounds: how many children.
         ended: is called with the number of a child that is no more.
     """
@@ -97,7 +98,7 @@ class Prefork:
         self._too_many_since = 0.0
         self._forks_again_at = 0.0
         self._deadline = 0.0
-        self._is_lame = False
+        self._is_lame = self._is_asked = False
         self.cut = 0
         self.watch(self._poke_read, self._poked)
 
@@ -140,8 +141,8 @@ class Prefork:
                 self._dispatch(descriptor)
             now = time.monotonic()
             self._tend(now)
-            if self._deadline and now >= self._deadline + _LATE_S:
-                self._kill_all()
+            if self._deadline and now >= self._deadline:
+                self._end_all(now)
         return self.cut
 
     # -- children --------------------------------------------------------------------------------
@@ -251,7 +252,12 @@ class Prefork:
             if time.monotonic() - child.born < _YOUNG_S:
                 self._forks_again_at = time.monotonic() + _PAUSE_S
 
-    def _kill_all(self) -> None:
+    def _end_all(self, now: float) -> None:
+        """Have those who cannot hear of the deadline say what they do; kill them soon after."""
+        number = signal.SIGKILL if now >= self._deadline + _LATE_S else signal.SIGQUIT
+        if number == signal.SIGQUIT and self._is_asked:
+            return
+        self._is_asked = True
         for child in self._children.values():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(child.pid, signal.SIGKILL)
+                os.kill(child.pid, number)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from pastebox.gateway.body import Body
+from pastebox.process.stacks import Running
 
 Headers = list[tuple[str, str]]
 Octets = bytes | memoryview
@@ -53,6 +54,12 @@ class Request:
         self.refusal = refusal
         self.is_aborted = False
         self.is_answered = False
+
+    def running(self, thread: int, since: float) -> Running:
+        """Return it as what a thread has been doing since that monotonic moment."""
+        get = self.environ.get
+        path = get("SCRIPT_NAME", "") + get("PATH_INFO", "") or get("REQUEST_URI", "-")
+        return Running(thread, since, get("REQUEST_METHOD", "-"), path)
 
 
 class Host(Protocol):

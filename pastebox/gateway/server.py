@@ -14,6 +14,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import Any
 
 from pastebox.gateway.answer import Answer, GoneError, WSGIApp, wsgi_keys
@@ -26,6 +27,7 @@ from pastebox.gateway.pool import Nobody, Pool, Workers
 from pastebox.gateway.request import Request
 from pastebox.gateway.traits import Finished, Observer, Traits
 from pastebox.health.http import ProtocolError
+from pastebox.process.stacks import Running
 
 _log = logging.getLogger("pastebox.gateway")
 
@@ -53,6 +55,7 @@ class Gateway:
         self.connections: set[Connection] = set()
         self.is_lame = False
         self.drain: Drain | None = None
+        self.serving: dict[int, tuple[Request, float]] = {}  # by thread, since when
         self._app = app
         self._keys = wsgi_keys(
             is_multithread=traits.is_multithread, is_multiprocess=traits.is_multiprocess
@@ -79,6 +82,13 @@ class Gateway:
         if not self._is_woken:
             self._is_woken = True
             os.write(self._wake_write, b"x")
+
+    def running(self) -> list[Running]:
+        """Return the requests that threads work on."""
+        return [
+            request.running(thread, since)
+            for thread, (request, since) in self.serving.copy().items()
+        ]
 
     # -- the I/O thread ----------------------------------------------------------------------------
 
@@ -263,6 +273,7 @@ class Gateway:
     def _serve(self, connection: Connection, request: Request) -> None:
         """Answer one request, in a thread of the pool."""
         began, since = time.time(), time.monotonic()
+        self.serving[get_ident()] = (request, since)
         answer = Answer(request, connection)
         try:
             if request.refusal:
@@ -271,6 +282,7 @@ class Gateway:
                 answer.run(self._app, self._environ(request))
         finally:
             request.body.close()
+            del self.serving[get_ident()]
             connection.done(request, is_whole=answer.is_whole)
             seconds = time.monotonic() - since
             self.observer.finished(

@@ -24,7 +24,9 @@ _BYTES = 1
 _MICROSECONDS = 2
 _CLASS = 3
 _BUCKET = _CLASS + len(CLASSES)
-_FIELDS = _BUCKET + len(BUCKETS_S) + 1
+_STUCK = _BUCKET + len(BUCKETS_S) + 1
+_THREADS = _STUCK + 1
+_FIELDS = _THREADS + 1
 _WORD = 8
 _AGAIN = 100
 """After so many further requests a spent worker says so again: the message may have been lost."""
@@ -42,6 +44,8 @@ class Totals(NamedTuple):
         sent: bytes of response bodies.
         seconds: sum of durations.
         buckets: requests by duration, not cumulative; the last has no upper end.
+        stuck: requests that run for longer than they should.
+        threads: how many requests can run at a time; 0 where that is not known.
     """
 
     classes: tuple[int, ...]
@@ -49,6 +53,13 @@ class Totals(NamedTuple):
     sent: int
     seconds: float
     buckets: tuple[int, ...]
+    stuck: int = 0
+    threads: int = 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether every thread has a request."""
+        return 0 < self.threads <= self.in_flight
 
     @property
     def requests(self) -> int:
@@ -74,9 +85,20 @@ class Slot:
         return max(0, self._words[_STARTED] - sum(self._words[_CLASS:_BUCKET]))
 
     def show(self, sums: list[int]) -> None:
-        """Write what :meth:`Counters.sums` of other counters gave: this process speaks for them."""
+        """Write what :meth:`Counters.sums` of other counters gave: this process speaks for them.
+
+        How many requests can run at a time is not among it.
+        """
         with self._lock:
-            self._words[:] = memoryview(array("Q", sums))
+            self._words[:_THREADS] = memoryview(array("Q", sums[:_THREADS]))
+
+    def show_stuck(self, count: int) -> None:
+        """Say how many requests run for longer than they should."""
+        self._words[_STUCK] = count
+
+    def show_threads(self, count: int) -> None:
+        """Say how many requests can run at a time."""
+        self._words[_THREADS] = count
 
     def finished(self, status: int, size: int, seconds: float) -> None:
         """Count its end: once per :meth:`started`, also when the client went away."""
@@ -155,7 +177,7 @@ class Counters:
         What it had in flight is no more.
         """
         words = self._words(index)
-        for field in range(_BYTES, _FIELDS):
+        for field in range(_BYTES, _STUCK):
             self._base[field] += words[field]
         self._base[_STARTED] += sum(words[_CLASS:_BUCKET])
         words[:] = memoryview(bytes(_FIELDS * _WORD)).cast("Q")
@@ -191,5 +213,7 @@ def _totals(words: list[int]) -> Totals:
         in_flight=max(0, words[_STARTED] - sum(classes)),
         sent=words[_BYTES],
         seconds=words[_MICROSECONDS] / 1e6,
-        buckets=tuple(words[_BUCKET:_FIELDS]),
+        buckets=tuple(words[_BUCKET:_STUCK]),
+        stuck=words[_STUCK],
+        threads=words[_THREADS],
     )

@@ -104,6 +104,18 @@ def _requests(totals: Totals) -> Iterable[tuple[str, str, str, Iterable[Sample]]
         [("", {"class": name}, count) for name, count in zip(CLASSES, totals.classes, strict=True)],
     )
     yield "requests_in_flight", "gauge", "Requests begun, not finished.", _one(totals.in_flight)
+    yield (
+        "requests_stuck",
+        "gauge",
+        "Requests that run for longer than stuck_after.",
+        _one(totals.stuck),
+    )
+    yield (
+        "request_slots",
+        "gauge",
+        "How many requests can run at a time, where that is known.",
+        _one(totals.threads),
+    )
     yield "response_bytes_total", "counter", "Bytes of response bodies.", _one(totals.sent)
     ends = [*(_number(end) for end in BUCKETS_S), "+Inf"]
     counts = itertools.accumulate(totals.buckets)

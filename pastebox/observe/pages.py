@@ -92,6 +92,13 @@ def _startup(snapshot: Snapshot) -> Page:
 
 def _ready(query: str, accept: str, snapshot: Snapshot, application: Check | None) -> Page:
     checks = [*snapshot.checks, *([application] if application else [])]
+    if load := snapshot.load:
+        checks = [
+            one._replace(fact=f"{one.fact}, {load}")
+            if one.name in ("workers", "application")
+            else one
+            for one in checks
+        ]
     is_ready = all(check.ok for check in checks)
     status = 200 if is_ready else 503
     if "application/json" in accept.lower():

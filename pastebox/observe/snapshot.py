@@ -109,6 +109,15 @@ class Snapshot(NamedTuple):
     troubles: tuple[Trouble, ...]
 
     @property
+    def load(self) -> str:
+        """Say that nobody is free, where that is so: what answers late then is not dead."""
+        totals = [one.totals for one in self.workers if one.generation == self.generation]
+        if not totals or not all(one is not None and one.is_busy for one in totals):
+            return ""
+        slots = sum(one.threads for one in totals if one is not None)
+        return f"all {slots} request slots are taken"
+
+    @property
     def is_ready(self) -> bool:
         """Whether every check holds."""
         return all(check.ok for check in self.checks)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pastebox import __version__
 from pastebox.observe.counters import CLASSES, Totals
 from pastebox.observe.moment import iso_second
-from pastebox.observe.snapshot import Check, Snapshot
+from pastebox.observe.snapshot import Check, Snapshot, WorkerFact
 
 _STYLE = """\
 :root{color-scheme:light dark;--ok:#1a7f37;--bad:#cf222e;--soft:#6e7781;--line:#8883}
@@ -100,8 +100,8 @@ def _workers(snapshot: Snapshot) -> Iterable[str]:
             str(worker.generation),
             _span(worker.age_s),
             str(worker.totals.requests) if worker.totals else "-",
-            str(worker.totals.in_flight) if worker.totals else "-",
-            "<b class=bad>stuck</b>" if worker.is_stuck else "",
+            _in_flight(worker.totals) if worker.totals else "-",
+            _state(worker),
         )
         for worker in snapshot.workers
     ]
@@ -112,6 +112,20 @@ def _workers(snapshot: Snapshot) -> Iterable[str]:
     if snapshot.workers_recycled:
         yield f"{_count(snapshot.workers_recycled, 'worker')} recycled,"
     yield f"{_count(snapshot.reload_failures, 'failed reload')}"
+
+
+def _in_flight(totals: Totals) -> str:
+    return f"{totals.in_flight} of {totals.threads}" if totals.threads else str(totals.in_flight)
+
+
+def _state(worker: WorkerFact) -> str:
+    """Say that no thread of it turns, that all of them work, or that some do so for too long."""
+    words = ["<b class=bad>stuck</b>"] if worker.is_stuck else []
+    if worker.totals is not None and worker.totals.is_busy:
+        words.append("<b>busy</b>")
+    if worker.totals is not None and worker.totals.stuck:
+        words.append(f"<b class=bad>{_count(worker.totals.stuck, 'request')} for too long</b>")
+    return ", ".join(words)
 
 
 def _requests(snapshot: Snapshot) -> Iterable[str]:

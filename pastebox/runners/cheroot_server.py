@@ -25,6 +25,7 @@ from pastebox.runners.context import WorkerContext
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.strict_head import HeadLines
 from pastebox.runners.threaded_loop import ThreadedLoop
+from pastebox.runners.watch import watch
 
 log = logging.getLogger("pastebox.worker")
 
@@ -51,9 +52,10 @@ def run(
         threads=options.threads,
         timeout_s=options.timeout_s,
         sees_header=not options.ssl_pem,
-        lines=accounted.lines,
+        accounted=accounted,
     )
     context.notify.send(READY=1)
+    watch(context, accounted.running, options.threads)
     return loop.run()
 
 

@@ -92,6 +92,7 @@ class FlupThread:
         from pastebox.gateway.server import Gateway  # noqa: PLC0415  # worker only
         from pastebox.runners.flup_observer import MasterObserver  # noqa: PLC0415  # worker only
         from pastebox.runners.loading import load  # noqa: PLC0415  # imports PasteDeploy
+        from pastebox.runners.watch import watch  # noqa: PLC0415  # worker only
 
         values = self._values(spec)
         app = load(source)
@@ -112,6 +113,7 @@ class FlupThread:
         # a signal to the whole group reaches the master too, and the master gives the orders
         leave_to_parent((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
         context.notify.send(READY=1)
+        watch(context, gateway.running, limits.max_threads)
         cut = gateway.run()
         if cut:
             context.notify.send(X_PASTEBOX_CUT=cut)

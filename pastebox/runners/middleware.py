@@ -13,6 +13,7 @@ from typing import Any
 
 from pastebox.config.model import WSGIApp
 from pastebox.observe.access import AccessRecord
+from pastebox.process.stacks import Running
 from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
 
@@ -34,16 +35,14 @@ class Accounted:
     def __init__(self, app: WSGIApp, context: WorkerContext) -> None:
         self._app = app
         self._counters = context.counters
-        self._in_flight = 0
-        self._lock = threading.Lock()
+        self._running: dict[int, _Account] = {}  # by thread
         self.lines = AccessLines(context.access) if context.access is not None else None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Run the application for one request."""
         account = _Account(self, environ, start_response)
         self._counters.started()
-        with self._lock:
-            self._in_flight += 1
+        self._running[account.thread] = account
         try:
             result = self._app(environ, account.start_response)
         except BaseException as error:
@@ -59,12 +58,16 @@ class Accounted:
     @property
     def in_flight(self) -> int:
         """How many requests are running."""
-        return self._in_flight
+        return self._counters.in_flight
+
+    def running(self) -> list[Running]:
+        """Return the requests that run, and where."""
+        return [account.running for account in self._running.copy().values()]
 
     def finished(self, account: _Account) -> None:
         """Count a request, and queue its line."""
-        with self._lock:
-            self._in_flight -= 1
+        if self._running.get(account.thread) is account:
+            del self._running[account.thread]
         seconds = time.monotonic() - account.began
         self._counters.finished(account.status, account.size, seconds)
         if self.lines is not None:
@@ -77,6 +80,7 @@ class _Account:
     def __init__(self, owner: Accounted, environ: dict[str, Any], start_response: Any) -> None:
         self.environ = environ
         self.began = time.monotonic()
+        self.thread = threading.get_ident()
         self.began_wall = time.time()
         self.status = 0
         self.size = 0
@@ -101,6 +105,12 @@ class _Account:
             return write(data)
 
         return counted
+
+    @property
+    def running(self) -> Running:
+        """This request, for those who watch."""
+        path = self.script_name + self.path_info
+        return Running(self.thread, self.began, str(self.environ.get("REQUEST_METHOD")), path)
 
     def fail(self) -> None:
         """Take an exception: where no byte was sent, the server will answer 500."""

@@ -10,6 +10,7 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from pastebox.process.stacks import stack_of
 from pastebox.runners.last_bytes import LINGER_S, unacknowledged
 
 if TYPE_CHECKING:
@@ -84,14 +85,18 @@ class Drain:
         """Give up on what is left; count what is lost by that."""
         if self._loop.listeners:
             self._loop.close_listeners()
+        now = time.monotonic()
+        running = {one.thread: one for one in self._loop.running()}
         for peer in list(self._loop.peers.values()):
             unsent = unacknowledged(peer.socket) if peer.state != _CLOSED else 0
             if peer.state == _WORKING or unsent:
                 self.cut += 1
+                request = running.get(peer.thread) if peer.state == _WORKING else None
                 log.warning(
-                    "request cut off by the drain deadline seconds=%.1f unsent=%d",
-                    time.monotonic() - peer.since,
+                    "request cut off by the drain deadline %s unsent=%d%s",
+                    request.told(now) if request else f"seconds={now - peer.since:.1f}",
                     unsent,
+                    f"\n{stack_of(peer.thread)}" if request else "",
                 )
         self.is_over = True
 

@@ -20,10 +20,10 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Protocol
 
-from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.connections import connection_limit
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.last_bytes import unread
+from pastebox.runners.middleware import Accounted
 from pastebox.runners.obedience import HEARTBEAT_S, Orders
 from pastebox.runners.threaded_drain import Drain, see_off_some, shut_down
 
@@ -70,6 +70,7 @@ class Peer:
         "since",
         "socket",
         "state",
+        "thread",
     )
 
     def __init__(self, connection: socket.socket) -> None:
@@ -79,6 +80,7 @@ class Peer:
         self.since = time.monotonic()  # of the last change of state
         self.is_partial = False  # a part of a header is there
         self.lingers_until = 0.0
+        self.thread = 0  # that serves it
         self.conversation: Conversation | None = None
 
 
@@ -92,7 +94,7 @@ class ThreadedLoop:
         threads: how many requests are served at a time.
         timeout_s: for a header, between two requests, and for each read and write.
         sees_header: whether a header can be recognised before it is read; not within TLS.
-        lines: the access log.
+        accounted: the application, whose requests it knows and logs.
     """
 
     def __init__(
@@ -104,7 +106,7 @@ class ThreadedLoop:
         threads: int,
         timeout_s: float,
         sees_header: bool,
-        lines: AccessLines | None,
+        accounted: Accounted,
     ) -> None:
         self.context = context
         self.is_lame = False
@@ -115,7 +117,8 @@ class ThreadedLoop:
         self._converse = converse
         self._timeout_s = timeout_s
         self._sees_header = sees_header
-        self._lines = lines
+        self._lines = accounted.lines
+        self.running = accounted.running
         self._limit = connection_limit()
         self._ready: SimpleQueue[Peer] = SimpleQueue()
         self._orders = Orders(context, self)
@@ -309,6 +312,7 @@ class ThreadedLoop:
     def _work(self) -> None:
         while True:
             peer = self._ready.get()
+            peer.thread = threading.get_ident()
             is_kept = False
             try:
                 is_kept = self._serve(peer)

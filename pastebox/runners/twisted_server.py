@@ -22,10 +22,12 @@ from twisted.web.server import Site
 from twisted.web.wsgi import WSGIResource
 
 from pastebox.config.model import WSGIApp
+from pastebox.process.stacks import stack_of
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.last_bytes import unacknowledged
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.obedience import HEARTBEAT_S, Orders
+from pastebox.runners.watch import watch
 
 log = logging.getLogger("pastebox.worker")
 reactor: Any = default_reactor
@@ -137,6 +139,7 @@ class TwistedServer:
         site = Web(self, WSGIResource(reactor, pool, self._accounted))
         for one in self._sockets:
             self._ports.append(reactor.adoptStreamPort(one.fileno(), one.family, site))
+        watch(self._context, self._accounted.running, _THREADS)
         reactor.addReader(self)
         reactor.callLater(0, self._tick)
         reactor.callWhenRunning(lambda: self._context.notify.send(READY=1))
@@ -231,7 +234,10 @@ class TwistedServer:
         for channel in self.channels:
             if channel.is_busy:
                 self._cut += 1
-                log.warning("request cut off by the drain deadline")
+        now = time.monotonic()
+        for one in self._accounted.running():
+            told = one.told(now)
+            log.warning("request cut off by the drain deadline %s\n%s", told, stack_of(one.thread))
         reactor.stop()
         self._drain_began, self._deadline = 0.0, float("inf")
 

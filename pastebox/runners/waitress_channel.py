@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import time
 import traceback
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from waitress.channel import ClientDisconnected, HTTPChannel
@@ -18,6 +19,7 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import InternalServerError
 
 from pastebox.observe.access import AccessRecord
+from pastebox.process.stacks import Running
 from pastebox.runners.waitress_parser import Parser
 
 if TYPE_CHECKING:
@@ -75,12 +77,23 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         self.written = 0  # bytes of all responses so far
         self.lingers_until = 0.0  # monotonic; 0 when it does not linger
         self.serving_since = 0.0  # monotonic; 0 when no thread works on it
+        self.thread = 0  # that worked on it last
         super().__init__(server, sock, addr, adj, map=map)
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is received, worked on or waiting to be sent."""
         return not (self.requests or self.request is not None or self.total_outbufs_len)
+
+    @property
+    def running(self) -> Running | None:
+        """The request that a thread works on."""
+        since, requests = self.serving_since, self.requests
+        if not since or not requests:
+            return None
+        request = requests[0]
+        method, path = getattr(request, "command", "-"), getattr(request, "path", "-")
+        return Running(self.thread, since, method, path)
 
     def handle_close(self) -> None:
         """Close, or linger first while a drain must not lose the tail of a response."""
@@ -113,6 +126,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         request = self.requests[0]
         loop = self.loop
         before = self.written
+        self.thread = get_ident()
         began, self.serving_since = time.time(), time.monotonic()
         loop.in_service.add(self)
         loop.counters.started()

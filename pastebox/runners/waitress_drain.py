@@ -14,16 +14,12 @@ Why each step is there:
 
 from __future__ import annotations
 
-import array
-import contextlib
-import fcntl
 import socket
-import sys
-import termios
-import threading
 import time
-import traceback
 from typing import TYPE_CHECKING
+
+from pastebox.process.stacks import stack_of, visible
+from pastebox.runners.last_bytes import LINGER_S, unacknowledged
 
 if TYPE_CHECKING:
     from pastebox.runners.waitress_channel import Channel
@@ -39,8 +35,6 @@ _WARM_GRACE_S = 0.25
 """How long it gets, from the last answer that did not say ``close``."""
 _HEADER_GRACE_S = 1.0
 """How long a request may take to become one: bytes before the end of a header are no request."""
-_LINGER_S = 0.25
-"""How long an acknowledged connection waits for the peer to close it."""
 
 
 class Drain:
@@ -103,7 +97,7 @@ class Drain:
             return False
         if channel.request is not None:  # something has come, but not a whole request
             return not channel.request.headers_finished and elapsed > _HEADER_GRACE_S
-        if _unacknowledged(channel.socket):
+        if unacknowledged(channel.socket):
             # An answer in our kernel's buffer is not read yet; what follows it can be seconds away.
             channel.last_activity = time.time()
             return False
@@ -113,22 +107,20 @@ class Drain:
 
     def _cut(self, channel: Channel) -> None:
         """Give up on a connection at the deadline; count it if a request is lost by that."""
-        unsent = channel.total_outbufs_len + _unacknowledged(channel.socket)
+        unsent = channel.total_outbufs_len + unacknowledged(channel.socket)
         if channel.requests or unsent:
             self.cut += 1
-            running = channel.requests[0] if channel.requests else None
+            running = channel.running
             channel.logger.warning(
-                "request cut off by the drain deadline path=%s seconds=%.1f unsent=%d",
-                running.path if running else "-",
-                time.monotonic() - channel.serving_since if channel.serving_since else 0.0,
+                "request cut off by the drain deadline %s unsent=%d%s",
+                running.told(time.monotonic()) if running else f"path={_path_of(channel)}",
                 unsent,
+                f"\n{stack_of(running.thread)}" if running else "",
             )
-            if channel.serving_since:
-                channel.logger.warning("threads at the deadline:\n%s", _stacks())
         elif channel.request is not None and channel.request.headers_finished:
             self.cut += 1
             channel.logger.warning(
-                "upload cut off by the drain deadline path=%s", channel.request.path
+                "upload cut off by the drain deadline path=%s", visible(channel.request.path)
             )
 
 
@@ -140,7 +132,7 @@ def drain_within(loop: WaitressLoop, channel: Channel) -> bool:
         channel.socket.shutdown(socket.SHUT_WR)
     except OSError:
         return False
-    channel.lingers_until = time.monotonic() + _LINGER_S
+    channel.lingers_until = time.monotonic() + LINGER_S
     if not channel.is_armed:
         channel.is_armed = True
         loop.rearm(channel)
@@ -157,24 +149,10 @@ def linger(channel: Channel) -> None:
         pass
     except OSError:
         is_open = False
-    if is_open and (time.monotonic() < channel.lingers_until or _unacknowledged(channel.socket)):
+    if is_open and (time.monotonic() < channel.lingers_until or unacknowledged(channel.socket)):
         return
     channel.close_now()
 
 
-def _unacknowledged(connection: socket.socket) -> int:
-    """Return how many bytes the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7))."""
-    pending = array.array("i", [0])
-    with contextlib.suppress(OSError):
-        fcntl.ioctl(connection, termios.TIOCOUTQ, pending)
-    return pending[0]
-
-
-def _stacks() -> str:
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    parts = []
-    for ident, frame in sys._current_frames().items():  # noqa: SLF001  # the documented way to a stack
-        if names.get(ident, "").startswith("waitress-"):
-            stack = "".join(traceback.format_stack(frame)[-4:])
-            parts.append(f"{names[ident]}:\n{stack}")
-    return "\n".join(parts)
+def _path_of(channel: Channel) -> str:
+    return visible(str(channel.requests[0].path)) if channel.requests else "-"

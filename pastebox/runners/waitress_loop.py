@@ -24,12 +24,14 @@ from waitress import wasyncore
 from pastebox.config.model import WSGIApp
 from pastebox.observe.access import AccessRecord
 from pastebox.process.signals import pipe
+from pastebox.process.stacks import Running
 from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.orders import DRAIN, LAME
 from pastebox.runners.waitress_channel import Channel
 from pastebox.runners.waitress_drain import Drain, drain_within, linger
 from pastebox.runners.waitress_listen import PolledMap, TaskPool, TcpListener, UnixListener
+from pastebox.runners.watch import watch
 
 _IN, _OUT, _GONE = 1, 4, 8 | 16  # POLLIN, POLLOUT, POLLERR | POLLHUP: the same for poll and epoll
 _HEARTBEAT_S = 5.0
@@ -104,6 +106,10 @@ class WaitressLoop:
             self._is_woken = True
             os.write(self._wake_write, b"x")
 
+    def running(self) -> list[Running]:
+        """Return the requests that threads work on."""
+        return [one for channel in list(self.in_service) if (one := channel.running) is not None]
+
     def log(self, record: AccessRecord) -> None:
         """Queue a line of the access log; the I/O thread writes them together."""
         if self.lines is not None:
@@ -115,6 +121,7 @@ class WaitressLoop:
 
     def run(self) -> int:
         """Serve until drained; return the number of requests that the deadline cut off."""
+        watch(self.context, self.running, self.adj.threads)
         while self.drain is None or not self.drain.is_over:
             self._step()
         if self.lines is not None:

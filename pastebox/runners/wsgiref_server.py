@@ -23,6 +23,7 @@ from pastebox.runners.context import WorkerContext
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.strict_head import HeadLines
 from pastebox.runners.threaded_loop import ThreadedLoop
+from pastebox.runners.watch import watch
 
 log = logging.getLogger("pastebox.worker")
 
@@ -56,9 +57,10 @@ def run(
         threads=threads,
         timeout_s=_TIMEOUT_S,
         sees_header=True,
-        lines=accounted.lines,
+        accounted=accounted,
     )
     context.notify.send(READY=1)
+    watch(context, accounted.running, threads)
     return loop.run()
 
 

@@ -132,3 +132,27 @@ def test_a_limited_slot_tells_its_end_once_and_again_a_hundred_requests_later():
     for number in range(1, 104):
         slot.finished(200, 0, 0.0)
         assert len(told) == (number >= 3) + (number >= 103)
+
+
+def test_what_is_a_state_and_no_count_goes_with_its_worker():
+    counters = Counters(2)
+    slot = counters.slot(0)
+    slot.show_threads(4)
+    slot.show_stuck(1)
+    for _ in range(4):
+        assert not counters.read(0).is_busy
+        slot.started()
+    assert counters.read(0).is_busy
+    assert (counters.total().threads, counters.total().stuck) == (4, 1)
+    counters.retire(0)
+    assert (counters.total().threads, counters.total().stuck) == (0, 0)
+
+
+def test_who_speaks_for_others_keeps_its_own_number_of_threads():
+    theirs, ours = Counters(1), Counters(1)
+    theirs.slot(0).show_threads(1)
+    theirs.slot(0).show_stuck(1)
+    slot = ours.slot(0)
+    slot.show_threads(50)
+    slot.show(theirs.sums())
+    assert (ours.total().threads, ours.total().stuck) == (50, 1)

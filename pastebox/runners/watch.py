@@ -1,0 +1,72 @@
+"""A look at the requests that run: who runs for too long is reported, with the stack.
+
+It costs a request nothing: who runs is known anyway, and looked at by a thread that sleeps until
+the oldest request can be too long.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from pastebox.process.stacks import Running, stack_of
+from pastebox.runners.context import WorkerContext
+
+log = logging.getLogger("pastebox.worker")
+
+_SOON_S = 1.0
+"""While a request is over the limit: how late its end is noticed at most."""
+
+
+class Watch:
+    """What was reported, and what is to be reported.
+
+    Args:
+        limit_s: how long a request may run.
+        running: gives those that run, from any thread.
+        show: is called with the number of requests over the limit when it changes.
+    """
+
+    def __init__(
+        self,
+        limit_s: float,
+        running: Callable[[], Iterable[Running]],
+        show: Callable[[int], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limit_s = limit_s
+        self._running = running
+        self._show = show
+        self._clock = clock
+        self._reported: set[Running] = set()
+
+    def look(self) -> float:
+        """Report what there is to report; return the seconds until the next look."""
+        running = set(self._running())
+        now = self._clock()
+        over = {one for one in running if now - one.since >= self._limit_s}
+        for one in over - self._reported:
+            told = one.told(now)
+            log.warning("request runs for too long %s\n%s", told, stack_of(one.thread))
+        for one in self._reported - over:
+            log.warning("request that ran for too long has finished %s", one.told(now))
+        if len(over) != len(self._reported):
+            self._show(len(over))
+        self._reported = over
+        soon = min((one.since for one in running - over), default=now) + self._limit_s - now
+        return min(soon, _SOON_S) if over else soon
+
+    def run(self) -> None:
+        """Look, again and again, until the process ends."""
+        while True:
+            time.sleep(max(0.01, self.look()))
+
+
+def watch(context: WorkerContext, running: Callable[[], Iterable[Running]], threads: int) -> None:
+    """Say how many threads serve, and begin to watch them where a limit is set."""
+    context.counters.show_threads(threads)
+    if context.stuck_after_s:
+        watcher = Watch(context.stuck_after_s, running, context.counters.show_stuck)
+        threading.Thread(target=watcher.run, name="pastebox-watch", daemon=True).start()
