@@ -2,9 +2,7 @@
 
 A connection takes a thread only while it has a whole request header to serve, so that neither
 idle connections nor slow senders of headers keep others waiting. What is said on it (cheroot,
-wsgiref) is the business of a :class:`Conversation`.
-
-Linux only: it stands on ``epoll``.
+wsgiref) is the business of a :class:`Conversation`. Linux only: it stands on ``epoll``.
 """
 
 from __future__ import annotations
