@@ -91,8 +91,8 @@ bench: $(VENV)/.test ## Measure start-up, memory and throughput against plain wa
 soak: $(VENV)/.test ## Run the long repetitions: stops under load, kills in first boot, fuzzing (needs wrk, docker)
 	@$(call need,wrk,install the package wrk)
 	@$(call need,docker,install the Docker engine with buildx and compose)
-	$(BIN)/python tests/soak/stops.py --stops 100 --peer pastebox
-	$(BIN)/python tests/soak/stops.py --stops 20 --peer plain
+	$(BIN)/python tests/soak/stops.py --stops 100
+	$(BIN)/python tests/soak/stops.py --stops 20 --table
 	$(BIN)/python tests/soak/boot_races.py 20 10
 	$(BIN)/python tests/soak/fuzz_ini.py --cases 10000
 	PASTEBOX_REQUIRE=docker PASTEBOX_TEST_FULL=1 $(BIN)/pytest --timeout 3600

@@ -8,24 +8,27 @@ TERM is no loss: nothing was promised.
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from app_process import APP, INI, clean_environ, free_port
+from app_process import APP, clean_environ, free_port
+from stop_peers import Peer, peer_of
+from stop_wire import PATIENCE_S, LostError
 
 BIG = 20 << 20
-PATIENCE_S = 60.0
 
 
 class Shape(NamedTuple):
@@ -57,79 +60,15 @@ class Stop(NamedTuple):
     log: str
 
 
-class _LostError(Exception):
-    """An answer did not come, or not whole."""
-
-    def __init__(self, kind: str, why: str) -> None:
-        super().__init__(why)
-        self.kind = kind
-
-
-class _Connection:
-    """One connection and the answers on it."""
-
-    def __init__(self, port: int, *, buffer: int = 0) -> None:
-        self.socket = socket.socket()
-        self.socket.settimeout(PATIENCE_S)
-        if buffer:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        self._left = b""
-        try:
-            self.socket.connect(("127.0.0.1", port))
-        except OSError:
-            self.socket.close()
-            raise
-
-    def send(self, data: bytes) -> None:
-        try:
-            self.socket.sendall(data)
-        except OSError as error:
-            raise _LostError("failed", f"send: {error}") from error
-
-    def answer(self, pause: Callable[[int], None] | None = None) -> tuple[int, bool, bytes]:
-        """Return status, whether the server goes on, and the body (of big ones the length)."""
-        head = self._head()
-        status = int(head.split(b" ", 2)[1])
-        length = int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)[1])
-        body, count = [], 0
-        while count < length:
-            part = self._left or self._receive("truncated", f"{count} of {length}")
-            taken, self._left = part[: length - count], part[length - count :]
-            count += len(taken)
-            body.append(taken)
-            if pause is not None:
-                pause(count)
-        keeps = not re.search(rb"(?i)\r\nconnection: *close", head)
-        return status, keeps, b"".join(body)
-
-    def _head(self) -> bytes:
-        data, self._left = self._left, b""
-        while b"\r\n\r\n" not in data:
-            data += self._receive("truncated" if data else "failed", f"after {data!r}")
-        head, _, self._left = data.partition(b"\r\n\r\n")
-        return head
-
-    def _receive(self, kind: str, why: str) -> bytes:
-        try:
-            part = self.socket.recv(1 << 16)
-        except OSError as error:
-            raise _LostError(kind, f"{error} {why}") from error
-        if not part:
-            raise _LostError(kind, f"end of stream {why}")
-        return part
-
-    def close(self) -> None:
-        self.socket.close()
-
-
 class Load:
     """All clients of one server."""
 
-    def __init__(self, port: int, shape: Shape) -> None:
+    def __init__(self, port: int, shape: Shape, peer: Peer) -> None:
         self.counts: Counter[str] = Counter()
         self.details: list[str] = []
         self._port = port
         self._shape = shape
+        self._peer = peer
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._held: list[socket.socket] = []
@@ -151,9 +90,9 @@ class Load:
             self._held.append(socket.create_connection(("127.0.0.1", self._port), 10))
         for _ in range(self._shape.half_open):
             half = socket.create_connection(("127.0.0.1", self._port), 10)
-            half.sendall(b"GET / HTTP/1.1\r\nHo")
+            half.sendall(self._peer.half)
             self._held.append(half)
-        if self._shape.wrk and shutil.which("wrk"):
+        if self._shape.wrk and self._peer.is_http and shutil.which("wrk"):
             self._wrk = subprocess.Popen(
                 ["wrk", "-t1", f"-c{self._shape.wrk}", "-d600", f"http://127.0.0.1:{self._port}/"],
                 stdout=subprocess.PIPE,
@@ -203,21 +142,21 @@ class Load:
             if detail:
                 self.details.append(f"{kind}: {detail}")
 
-    def _repeat(self, kind: Callable[[int, _Connection], bool], number: int) -> None:
-        connection: _Connection | None = None
+    def _repeat(self, kind: Callable[[int, Any], bool], number: int) -> None:
+        connection: Any = None
         served = 0
         while True:
             try:
                 if connection is None:
                     buffer = 1 << 16 if kind == self._reader else 0
-                    connection, served = _Connection(self._port, buffer=buffer), 0
+                    connection, served = self._peer.connect(self._port, buffer=buffer), 0
                 keeps = kind(number, connection)
                 self._count("answered")
                 served += 1
                 if not keeps:
                     connection.close()
                     connection = None
-            except _LostError as lost:
+            except LostError as lost:
                 about = f"{kind.__name__} after {served} answers on its connection: {lost}"
                 self._count(lost.kind, about)
                 connection.close()
@@ -233,21 +172,17 @@ class Load:
 
     # -- the kinds -------------------------------------------------------------------------
 
-    def _quick(self, number: int, connection: _Connection) -> bool:
-        connection.send(b"GET /?n=%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
-        status, keeps, body = connection.answer()
+    def _quick(self, number: int, connection: Any) -> bool:
+        status, keeps, body = connection.ask(f"/?n={number}")
         self._check(status, body, b"one")
         return keeps
 
-    def _slow(self, number: int, connection: _Connection) -> bool:
-        text = f"GET /slow?s={self._shape.slow_s} HTTP/1.1\r\nHost: x\r\n\r\n"
-        connection.send(text.encode())
-        status, keeps, body = connection.answer()
+    def _slow(self, number: int, connection: Any) -> bool:
+        status, keeps, body = connection.ask(f"/slow?s={self._shape.slow_s}")
         self._check(status, body, b"slow")
         return keeps
 
-    def _reader(self, number: int, connection: _Connection) -> bool:
-        connection.send(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
+    def _reader(self, number: int, connection: Any) -> bool:
         began = time.monotonic()
 
         def pause(count: int) -> None:
@@ -255,19 +190,19 @@ class Load:
             if late > 0.01:
                 time.sleep(late)
 
-        status, keeps, body = connection.answer(pause)
+        status, keeps, body = connection.ask("/big", pause=pause)
         self._check(status, len(body), BIG)
         return keeps
 
-    def _upload(self, number: int, connection: _Connection) -> bool:
+    def _upload(self, number: int, connection: Any) -> bool:
         data = bytes([number]) * (1 << 20)
-        connection.send(
-            b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(data)
-        )
-        for part in range(16):
-            connection.send(data[part << 16 : (part + 1) << 16])
-            time.sleep(self._shape.uploading_s / 16)
-        status, keeps, body = connection.answer()
+
+        def pieces():
+            for part in range(16):
+                yield data[part << 16 : (part + 1) << 16]
+                time.sleep(self._shape.uploading_s / 16)
+
+        status, keeps, body = connection.ask("/upload", pieces(), len(data))
         expected = f"{len(data)} {hashlib.sha256(data).hexdigest()}".encode()
         self._check(status, body, expected)
         return keeps
@@ -275,88 +210,143 @@ class Load:
     @staticmethod
     def _check(status: int, found: object, expected: object) -> None:
         if status != 200 or found != expected:
-            raise _LostError("failed", f"a wrong answer, status {status}")
+            raise LostError("failed", f"a wrong answer, status {status}")
 
 
-PLAIN = """\
-import sys
-from paste.deploy import loadapp
-from waitress import serve
-app = loadapp("config:app.ini", relative_to=sys.argv[1])
-serve(app, host="127.0.0.1", port=int(sys.argv[2]), threads=12, _quiet=True)
-"""
+class Server:
+    """A server that is to be stopped, in a directory of its own."""
+
+    def __init__(self, peer: Peer, directory: Path, **settings: str) -> None:
+        self.peer = peer
+        self.port = free_port()
+        (directory / "app.ini").write_text(peer.ini(self.port))
+        (directory / "theapp.py").write_text(APP)
+        self._log = directory / "server.log"
+        with self._log.open("wb") as out:
+            self.process = subprocess.Popen(
+                peer.command(directory, self.port),
+                cwd=directory,
+                env=clean_environ(directory, {"PASTEBOX_ACCESS_LOG": "off", **settings}),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def wait_serving(self) -> None:
+        """Wait for its first answer."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                self.ask()
+            except (OSError, LostError):
+                time.sleep(0.02)
+                continue
+            return
+        raise AssertionError(f"the server did not start:\n{self.log()}")
+
+    def ask(self) -> None:
+        """Ask once, on a connection of its own.
+
+        Raises:
+            LostError, OSError: there was no answer.
+        """
+        connection = self.peer.connect(self.port)
+        try:
+            connection.ask("/")
+        finally:
+            connection.close()
+
+    def stop(self) -> tuple[int, float]:
+        """Send TERM; return the exit status and how many seconds the end took."""
+        watched = os.pidfd_open(self.process.pid)
+        poller = select.poll()
+        poller.register(watched, select.POLLIN)
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        poller.poll(1000 * PATIENCE_S)
+        seconds = time.monotonic() - began
+        os.close(watched)
+        return self.process.wait(PATIENCE_S), seconds
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
 
 
-def command_of(peer: str, directory: Path, port: int, gunicorn: str) -> list[str]:
-    """Return the command line of the server that is stopped."""
-    if peer == "plain":
-        return [sys.executable, "-c", PLAIN, str(directory), str(port)]
-    if peer == "gunicorn":
-        bind = f"--bind=127.0.0.1:{port}"
-        ini = f"--paste={directory}/app.ini"
-        return [gunicorn, ini, bind, "--worker-class=gthread", "--threads=16", "--workers=1"]
-    return [sys.executable, "-m", "pastebox.cli.main", "serve", str(directory / "app.ini")]
+@contextmanager
+def serving(peer: Peer, directory: Path, **settings: str) -> Iterator[Server]:
+    """Have a server that answers."""
+    server = Server(peer, directory, **settings)
+    try:
+        server.wait_serving()
+        yield server
+    finally:
+        server.kill()
 
 
 def stop_once(
-    peer: str,
-    directory: Path,
-    shape: Shape,
-    rng: random.Random,
-    *,
-    gunicorn: str = "gunicorn",
-    use: str = "egg:waitress#main\nthreads = 12",
+    peer: str, directory: Path, shape: Shape, rng: random.Random, *, use: str = ""
 ) -> Stop:
     """Start a server, load it, stop it at a random moment; return the account.
 
-    ``use`` is the server in the INI, with more lines of options.
+    ``use`` is the server in the INI, with more lines of options, instead of the peer's own.
     """
-    port = free_port()
-    server = f"host = 127.0.0.1\nport = {port}"
-    ini = INI.format(app="", server=server, more="").replace("egg:waitress#main", use)
-    (directory / "app.ini").write_text(ini)
-    (directory / "theapp.py").write_text(APP)
-    log = directory / "server.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command_of(peer, directory, port, gunicorn),
-            cwd=directory,
-            env=clean_environ(directory, {"PASTEBOX_ACCESS_LOG": "off"}),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    load = None
-    try:
-        _wait_for(port, process, log)
-        load = Load(port, shape)
-        load.start()
-        time.sleep(rng.uniform(*shape.term_after_s))
-        load.term_was_sent()
-        began = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(PATIENCE_S)
-        seconds = time.monotonic() - began
-        load.finish()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        if load is not None:
-            load.kill()
-    return Stop(load.counts, code, seconds, tuple(load.details), log.read_text(errors="replace"))
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while time.monotonic() < end and process.poll() is None:
+    chosen = peer_of(peer)
+    if use:
+        chosen = chosen._replace(use=use)
+    with serving(chosen, directory) as server:
+        load = Load(server.port, shape._replace(**chosen.shape), chosen)
         try:
-            connection = _Connection(port)
-        except OSError:
+            load.start()
+            time.sleep(rng.uniform(*shape.term_after_s))
+            load.term_was_sent()
+            code, seconds = server.stop()
+            load.finish()
+        finally:
+            load.kill()
+        return Stop(load.counts, code, seconds, tuple(load.details), server.log())
+
+
+def stop_idle(peer: str, directory: Path) -> tuple[int, float]:
+    """Stop a server that has answered and has nothing to do; return status and seconds."""
+    with serving(peer_of(peer), directory) as server:
+        return server.stop()
+
+
+def reload_once(peer: str, directory: Path) -> Counter[str]:
+    """Send HUP to a server whose clients make a connection for each request; count their luck."""
+    counts: Counter[str] = Counter()
+    stopping = threading.Event()
+    with serving(peer_of(peer), directory) as server:
+
+        def repeat() -> None:
+            while not stopping.is_set():
+                try:
+                    server.ask()
+                except ConnectionRefusedError:
+                    counts["refused"] += 1
+                except (OSError, LostError) as error:
+                    counts["failed"] += 1
+                    counts[f"failed: {error}"] += 1
+                else:
+                    counts["answered"] += 1
+
+        threads = [threading.Thread(target=repeat, daemon=True) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        server.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + PATIENCE_S
+        while "generation 1 drained" not in server.log():
+            if time.monotonic() > end or server.process.poll() is not None:
+                counts["no reload"] += 1
+                break
             time.sleep(0.02)
-            continue
-        connection.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        connection.answer()
-        connection.close()
-        return
-    raise AssertionError(f"the server did not start:\n{log.read_text()}")
+        stopping.set()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+        server.stop()
+    return counts
