@@ -59,8 +59,8 @@ class StopSequence:
             settings.drain_delay,
             settings.drain_timeout,
         )
-        if serving is None:
-            self._kill_later(_KILL_AFTER_S)
+        if serving is None:  # one that becomes ready this moment may have clients already
+            self._drain(settings.drain_timeout)
             return
         serving.order_lame()
         if settings.drain_delay > 0:

@@ -55,8 +55,8 @@ class GunicornRunner:
         )
         from pastebox.runners.loading import load  # noqa: PLC0415  # imports PasteDeploy
 
-        for name in ("NOTIFY_SOCKET", "GUNICORN_PID", "GUNICORN_FD"):
-            os.environ.pop(name, None)  # its arbiter would speak for itself
+        for name in ("GUNICORN_PID", "GUNICORN_FD"):
+            os.environ.pop(name, None)  # its arbiter would take them for its own
         context.orders.setblocking(False)
         config = _settings(spec, sockets, context)
         arbiter = GuidedArbiter(Application(config, lambda: load(source)), context)

@@ -12,6 +12,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from pastebox.errors import ExitCode, PasteboxError
@@ -60,7 +61,6 @@ def _work(orders: socket.socket) -> int:
     job, counters, sockets = received
     os.environ.clear()
     os.environ.update(job.environ)
-    os.environ["NOTIFY_SOCKET"] = job.notify_address
     if job.cpu is not None:
         take_cpu(job.cpu)
     _set_up_logging(job)
@@ -81,8 +81,14 @@ def _work(orders: socket.socket) -> int:
     runner = getattr(import_module(module), attribute)()
     gc.freeze()  # nothing that was imported is garbage
     gc.enable()
+    signal.signal(signal.SIGTERM, _leave)  # until the runner, which loads first, has its own
     code: int = runner.serve(job.source, job.spec, sockets, context)
     return code
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    """End while loading, so that what the application has begun is cleaned up."""
+    raise SystemExit(128 + number)
 
 
 def _set_up_logging(job: Job) -> None:

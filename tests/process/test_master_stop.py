@@ -8,9 +8,12 @@ import socket
 import time
 
 import pytest
-from app_process import Answer, Call, wait_until
+from app_process import INI, Answer, Call, wait_until
 
 pytestmark = pytest.mark.process
+
+WAITRESS = "egg:waitress#main"
+HERE = "host = 127.0.0.1\nport = 0"
 
 
 def test_idle_stop_ends_with_0(serve):
@@ -229,3 +232,17 @@ def test_term_while_the_application_loads_ends_with_0(start, tmp_path):
     wait_until((tmp_path / "mark").exists, "the import to begin")
     app.term()
     assert app.wait_exit() == 0
+
+
+@pytest.mark.parametrize(
+    "use", [WAITRESS, "egg:gunicorn#main\nworkers = 1", "egg:pastebox#granian"]
+)
+def test_term_while_the_application_loads_lets_it_clean_up(start, tmp_path, use):
+    code = (
+        f"import time\nopen({str(tmp_path / 'begun')!r}, 'w').close()\n"
+        f"try:\n    time.sleep(60)\nfinally:\n    open({str(tmp_path / 'tidy')!r}, 'w').close()\n"
+    )
+    app = start(code=code, ini=INI.format(app="", server=HERE, more="").replace(WAITRESS, use))
+    wait_until((tmp_path / "begun").exists, "the application to load")
+    assert app.stop() == 0
+    assert (tmp_path / "tidy").exists()

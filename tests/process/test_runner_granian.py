@@ -2,14 +2,12 @@
 
 import http.client
 import os
-import random
 import signal
 import socket
 import time
 
 import pytest
 from app_process import APP, Call, wait_until
-from stop_load import SHORT, stop_once
 
 pytest.importorskip("granian", reason="needs granian: the extra is not installed")
 pytestmark = pytest.mark.process
@@ -146,12 +144,3 @@ def test_unix_socket(start, tmp_path):
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert client.recv(4096).startswith(b"HTTP/1.1 200")
     assert app.stop() == 0
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_stop_under_load_loses_nothing(tmp_path, seed):
-    use = "egg:pastebox#granian"
-    stop = stop_once("pastebox", tmp_path, SHORT, random.Random(seed), use=use)
-    lost = stop.counts["failed"] + stop.counts["truncated"]
-    assert (lost, stop.code) == (0, 0), "\n".join([*stop.details, stop.log])
-    assert stop.counts["answered"] > 20

@@ -2,14 +2,12 @@
 
 import http.client
 import os
-import random
 import signal
 import socket
 import time
 
 import pytest
 from app_process import APP, Answer, Call, children_of, is_running, wait_until
-from stop_load import SHORT, stop_once
 
 pytest.importorskip("gunicorn", reason="needs gunicorn: the extra is not installed")
 pytestmark = pytest.mark.process
@@ -262,12 +260,3 @@ def test_hooks_of_the_application_run(gunicorn, tmp_path):
     app = gunicorn(THREADED + "\npre_request = theapp.hook", code=APP + hook)
     app.get()
     assert (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_stop_under_load_loses_nothing(tmp_path, seed):
-    use = "egg:gunicorn#main\nworkers = 1\nthreads = 12"
-    stop = stop_once("pastebox", tmp_path, SHORT, random.Random(seed), use=use)
-    lost = stop.counts["failed"] + stop.counts["truncated"]
-    assert (lost, stop.code) == (0, 0), "\n".join([*stop.details, stop.log])
-    assert stop.counts["answered"] > 20

@@ -288,16 +288,9 @@ def serving(peer: Peer, directory: Path, **settings: str) -> Iterator[Server]:
         server.kill()
 
 
-def stop_once(
-    peer: str, directory: Path, shape: Shape, rng: random.Random, *, use: str = ""
-) -> Stop:
-    """Start a server, load it, stop it at a random moment; return the account.
-
-    ``use`` is the server in the INI, with more lines of options, instead of the peer's own.
-    """
+def stop_once(peer: str, directory: Path, shape: Shape, rng: random.Random) -> Stop:
+    """Start a server, load it, stop it at a random moment; return the account."""
     chosen = peer_of(peer)
-    if use:
-        chosen = chosen._replace(use=use)
     with serving(chosen, directory) as server:
         load = Load(server.port, shape._replace(**chosen.shape), chosen)
         try:
