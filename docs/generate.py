@@ -39,7 +39,9 @@ An unknown `PASTEBOX_` name is reported with the nearest known one.
 A duration is a number with `ms`, `s`, `m` or `h`, such as `500ms`, `20s` or `1h30m`;
 a bare number is seconds.
 
-`WEB_CONCURRENCY` is read for `workers` when nothing else gives it.
+`WEB_CONCURRENCY`, which some platforms set, is read for `workers` when nothing else gives it:
+`PASTEBOX_WORKERS`, `--workers`, `[pastebox]` and a `workers` option of gunicorn's in
+`[server:main]` win over it.
 The image sets `PASTEBOX_HOST=0.0.0.0`, `PASTEBOX_PORT=8080`, `PASTEBOX_HEALTH_HOST=0.0.0.0`
 and `PASTEBOX_DATA_DIR=/data`."""
 

@@ -28,6 +28,9 @@ T = TypeVar("T")
 AJP_SECRET = "PASTEBOX_AJP_SECRET"  # noqa: S105  # a name
 """A variable without a row: a secret has no flag, as everybody can read a command line."""
 
+WEB_CONCURRENCY = "WEB_CONCURRENCY"
+"""A variable of many platforms: the number of workers where nobody says one in words of ours."""
+
 EARLY = frozenset({"ini", "set", "overlay_dir", "secrets_dir"})
 """Settings by which the INI is found and read; its own section comes too late for them."""
 
@@ -262,8 +265,8 @@ def resolve(
         found = from_environment(option.environment, environ, read_file or read_value_file)
         if found is not None:
             given[option.name] = found
-    if "workers" not in given and environ.get("WEB_CONCURRENCY"):
-        given["workers"] = Given(environ["WEB_CONCURRENCY"], "environment WEB_CONCURRENCY")
+    if "workers" not in given and environ.get(WEB_CONCURRENCY):
+        given["workers"] = Given(environ[WEB_CONCURRENCY], f"environment {WEB_CONCURRENCY}")
     for name, text in arguments.items():
         given[name] = Given(text, f"argument {known[name].flag}")
     return Settings(given)
@@ -337,11 +340,14 @@ def _refusal(option: Option[T], given: Given) -> PasteboxError:
             hint=hint,
         )
     in_ini = given.line is not None
+    variable = given.origin.removeprefix("environment ")
     return ConfigError(
         file=given.file,
         line=given.line,
         section="pastebox" if in_ini else None,
-        option=option.name if in_ini else option.environment,
+        option=option.name
+        if in_ini
+        else (variable if variable == WEB_CONCURRENCY else option.environment),
         found=f'"{given.text}"',
         expected=option.converter.expected,
         hint=hint,

@@ -14,7 +14,7 @@ from pastebox.master.request import ServeRequest
 from pastebox.runners.base import Runner
 from pastebox.runners.job import Job
 from pastebox.runners.registry import load_runner
-from pastebox.settings import Settings, resolve
+from pastebox.settings import WEB_CONCURRENCY, Settings, resolve
 
 if TYPE_CHECKING:
     from pastebox.process.cgroup import Limits
@@ -167,9 +167,13 @@ def worker_count(
     """Return how many workers serve, and why where that was ours to decide.
 
     The setting comes first, then the server's own ``workers`` option where it has processes of
-    its own. Where nobody says a number, such a server gets as many as fit, every other gets one.
+    its own, then ``WEB_CONCURRENCY``, which a platform sets and nobody chose. Where nobody says a
+    number, such a server gets as many as fit, every other gets one.
     """
-    said = settings.workers if settings.given("workers") else None
+    given = settings.given("workers")
+    said = settings.workers if given else None
+    if given and given.origin.endswith(WEB_CONCURRENCY) and is_multiprocess and option:
+        said = None
     if said is None and is_multiprocess:
         said = int(option, 0) if option and option != "auto" else 0
     if said != 0:

@@ -79,6 +79,8 @@ def _up(root: str, path: str) -> Iterator[str]:
     Inside a container the group's own directory is mostly what is mounted as the root.
     """
     path = path.rstrip("/")
+    if "/.." in path:  # a group that cannot be seen from this name space
+        path = ""
     while path:
         directory = root + path
         if os.path.isdir(directory):

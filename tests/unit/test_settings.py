@@ -6,6 +6,7 @@ import pytest
 
 from pastebox import settings as table
 from pastebox.errors import ConfigError, UsageError
+from pastebox.option import Given
 from pastebox.settings import Settings, options, resolve, unknown_names
 
 ROWS = options()
@@ -160,6 +161,9 @@ def test_web_concurrency_stands_for_workers_unless_they_are_given():
     assert resolve({}, {"WEB_CONCURRENCY": "3"}).workers == 3
     assert resolve({}, {"WEB_CONCURRENCY": "3", "PASTEBOX_WORKERS": "2"}).workers == 2
     assert resolve({}, {"WEB_CONCURRENCY": ""}).workers == 1
+    assert resolve({}, {"WEB_CONCURRENCY": "3"}, {"workers": Given("4", "the INI")}).workers == 4
+    with pytest.raises(ConfigError, match="WEB_CONCURRENCY"):
+        resolve({}, {"WEB_CONCURRENCY": "many"})
 
 
 def test_kubernetes_service_variable_is_explained():

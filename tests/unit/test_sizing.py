@@ -18,6 +18,14 @@ V1 = "4:memory:/docker/abc\n3:cpu,cpuacct:/docker/abc\n2:cpuset:/docker/abc\n0::
 TREES = [
     pytest.param("0::/\n", {}, (8, None, None), id="nothing is limited"),
     pytest.param("", {}, (8, None, None), id="no cgroups at all"),
+    pytest.param("0::/../../x\n", {"memory.max": "1024"}, (8, None, 1024), id="v2 from outside"),
+    pytest.param(
+        "0::/\n",
+        {"cpu.max": "garbage", "memory.max": "-1", "cpuset.cpus.effective": "3-x"},
+        (8, None, None),
+        id="v2 nonsense limits nothing",
+    ),
+    pytest.param("0::/\n", {"cpu.max": "25000 100000"}, (8, 0.25, None), id="v2 a quarter"),
     pytest.param(
         "0::/\n",
         {"cpu.max": "150000 100000", "memory.max": str(512 * MB)},
@@ -119,6 +127,9 @@ COUNTS = [
         None, "auto", True, 8, "workers=8 from cpus 8", id="the server's own option is auto"
     ),
     pytest.param("3", "5", True, 3, "", id="the setting replaces the option"),
+    pytest.param("W3", "5", True, 5, "", id="the option wins over WEB_CONCURRENCY"),
+    pytest.param("W3", None, True, 3, "", id="WEB_CONCURRENCY for others"),
+    pytest.param("W3", "5", False, 3, "", id="WEB_CONCURRENCY for our own servers"),
     pytest.param(
         "auto", "5", True, 8, "workers=8 from cpus 8", id="auto replaces the option as well"
     ),
@@ -127,7 +138,9 @@ COUNTS = [
 
 @pytest.mark.parametrize(("setting", "option", "many", "workers", "why"), COUNTS)
 def test_who_says_how_many(setting, option, many, workers, why):
-    settings = Settings({} if setting is None else {"workers": Given(setting, "argument")})
+    origin = "environment WEB_CONCURRENCY" if (setting or "").startswith("W") else "argument"
+    given = {} if setting is None else {"workers": Given(setting.lstrip("W"), origin)}
+    settings = Settings(given)
     found = worker_count(
         settings, option, is_multiprocess=many, per_cpu=1.0, limits=lambda: Limits(8, None, None)
     )
