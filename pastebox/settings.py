@@ -3,6 +3,7 @@
 Every row of :class:`Settings` is an option. Its name gives all spellings: ``drain_delay`` is
 ``--drain-delay``, ``PASTEBOX_DRAIN_DELAY``, ``PASTEBOX_DRAIN_DELAY_FILE`` and ``drain_delay``
 in the INI's ``[pastebox]`` section. The parser, the documentation and the tests read this table.
+The rows alone make it more than 350 lines.
 """
 
 from collections.abc import Callable, Iterator, Mapping
