@@ -6,6 +6,7 @@ a deadline, and what it logged is part of every failure.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -17,6 +18,8 @@ from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
+from compose_project import DOWN, UP, Project
+from pytest_docker.plugin import DockerComposeExecutor, get_docker_services
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "tests/image/app"
@@ -285,3 +288,39 @@ def config(image: str) -> dict[str, object]:
     """The image's configuration: what docker would run, as whom, with what."""
     loaded = json.loads(call_docker("image", "inspect", image))[0]
     return loaded["Config"] | {"Size": loaded["Size"], "History": call_docker("history", image)}
+
+
+@pytest.fixture
+def secrets_dir(tmp_path: Path) -> Path:
+    """Secrets of this test, made by the command that people use."""
+    subprocess.run(
+        ["make", "--no-print-directory", "compose-secrets", f"SECRETS_DIR={tmp_path}/secrets"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    return tmp_path / "secrets"
+
+
+@pytest.fixture
+def start(secrets_dir: Path, wiki_image: str, monkeypatch) -> Iterator[Callable[..., Project]]:
+    """Start Compose projects; whatever happens, they are gone with their volumes afterwards."""
+    with contextlib.ExitStack() as stack:
+
+        def begin(*files: str, **environ: str) -> Project:
+            given = {"SECRETS_DIR": str(secrets_dir), "WIKI_IMAGE": wiki_image, "PORT": "0"}
+            for name, text in (given | environ).items():
+                monkeypatch.setenv(name, text)
+            name = f"pastebox-test-{uuid.uuid4().hex[:8]}"
+            paths = [str(ROOT / file) for file in files]
+            project = Project(DockerComposeExecutor("docker compose", paths, name))
+            # Registered first: a set-up that fails leaves containers behind.
+            stack.callback(project.do, DOWN)
+            services = get_docker_services("docker compose", paths, name, [UP], [])
+            try:
+                stack.enter_context(services)
+            except Exception as error:  # the plugin has no type of its own
+                pytest.fail(f"{error}\n{project.logs()}", pytrace=False)
+            return project
+
+        yield begin
