@@ -65,6 +65,7 @@ class WaitressLoop:
         self.in_service: set[Channel] = set()
         self._poller: Any = select.epoll() if hasattr(select, "epoll") else select.poll()
         self._poll_unit = 1 if hasattr(select, "epoll") else 1000
+        self._newcomers: set[int] = set()  # descriptors that are younger than the events at hand
         self._map = PolledMap(self)
         self._changed: deque[Channel] = deque()
         self.lines = AccessLines(context.access) if context.access is not None else None
@@ -136,8 +137,11 @@ class WaitressLoop:
             timeout = _LOG_DELAY_S
         events = self._poller.poll(timeout * self._poll_unit)
         self._sleeps_long = False
+        self._newcomers.clear()
         for descriptor, event in events:
-            self._dispatch(descriptor, event)
+            # A number that was given to a newcomer a moment ago: the event is its predecessor's.
+            if descriptor not in self._newcomers:
+                self._dispatch(descriptor, event)
         now = time.monotonic()
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + _HEARTBEAT_S
@@ -242,6 +246,7 @@ class WaitressLoop:
     def register_new(self, descriptor: int, it: Any) -> None:
         """Take a descriptor that waitress adds to its map."""
         self._poller.register(descriptor, _IN)
+        self._newcomers.add(descriptor)
         if isinstance(it, Channel):
             it.is_registered = True
 

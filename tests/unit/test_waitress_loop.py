@@ -2,6 +2,7 @@
 
 import os
 import resource
+import select
 import socket
 import struct
 import threading
@@ -407,3 +408,34 @@ def test_answer_that_nobody_reads_is_cut_and_counted_at_the_deadline(serve, capl
         one.recv(1000)
         assert server.stop(0.5) == 1
     assert "cut off by the drain deadline" in caplog.text
+
+
+class LatePoller:
+    """After a newcomer's event it reports one of the connection that had the number before."""
+
+    def __init__(self, poller, listener):
+        self._poller = poller
+        self._listener = listener
+        self.late = 0
+
+    def __getattr__(self, name):
+        return getattr(self._poller, name)
+
+    def poll(self, timeout):
+        events = self._poller.poll(timeout)
+        if self._listener.fileno() in dict(events):
+            number = os.dup(0)
+            os.close(number)  # the lowest that is free: the newcomer gets it
+            events.append((number, select.EPOLLIN | select.EPOLLHUP))
+            self.late += 1
+        return events
+
+
+def test_a_newcomer_does_not_pay_for_the_end_of_its_predecessor(serve):
+    server = serve()
+    server.loop._poller = poller = LatePoller(server.loop._poller, server.listener)
+    server.ask(LAST)  # the present wait is the real poller's
+    with server.connect() as one:
+        wait_until(lambda: poller.late and server.loop.channels, "the connection")
+        one.sendall(LAST)
+        assert body(one.makefile("rb").read()) == b"hello"
