@@ -17,7 +17,6 @@ IN_SHORT = ("apache-ajp", "haproxy", "nginx-prefix")
 a run with PASTEBOX_TEST_FULL; what they configure, tests/protocol/test_front_end_examples.py serves
 without containers."""
 IS_FULL = bool(os.environ.get("PASTEBOX_TEST_FULL"))
-FRONT_ENDS = ("nginx", "apache", "lighttpd", "haproxy", "caddy")
 ROLLING = ["up --detach --wait --no-deps --no-build --force-recreate wiki-1"]
 ROLLING += ["up --detach --wait --no-deps --no-build --force-recreate wiki-2"]
 
@@ -31,12 +30,17 @@ def front_end_image(docker) -> str:
 
 
 @pytest.fixture
-def begin(start, front_end_image):
+def begin(start, front_end_image, docker, wiki_image, build_secrets):
     """Start an example by its name."""
 
     def begin(name: str) -> Project:
         variables = [f"{word}_IMAGE" for word in ("NGINX", "HTTPD", "LIGHTTPD", "HAPROXY", "CADDY")]
         images = dict.fromkeys(variables, front_end_image)
+        if name == "haproxy-proxy-protocol":
+            images["WIKI_GUNICORN_IMAGE"] = tag = "pastebox-wiki-gunicorn:test"
+            words = ["--quiet", "--tag", tag, "--build-arg", f"WIKI_IMAGE={wiki_image}"]
+            folder = str(ROOT / "examples/frontends" / name)
+            docker("build", *words, *build_secrets, folder, timeout=600)
         return start(f"examples/frontends/{name}/compose.yaml", **images)
 
     return begin
