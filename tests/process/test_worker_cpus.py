@@ -1,5 +1,6 @@
 """Workers on CPUs of their own: by every server with one interpreter in a process, for good."""
 
+import contextlib
 import importlib.util
 import os
 
@@ -30,7 +31,10 @@ def ini(use):
 
 def masks(app):
     """Return the CPUs of each worker that has one of its own."""
-    found = [os.sched_getaffinity(pid) for pid in app.children()]
+    found = []
+    for pid in app.children():
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            found.append(os.sched_getaffinity(pid))
     return sorted(min(mask) for mask in found if len(mask) == 1)
 
 
