@@ -56,12 +56,13 @@ class Answer:
         status: the status sent, 0 while there is none.
         size: bytes of the body sent.
         is_whole: whether all of it was sent, its end included.
+        is_unwanted: whether the client went away before its end.
     """
 
     def __init__(self, request: Request, sink: Sink) -> None:
         self.status = 0
         self.size = 0
-        self.is_whole = False
+        self.is_whole = self.is_unwanted = False
         self._request = request
         self._sink = sink
         self._status = ""
@@ -75,7 +76,7 @@ class Answer:
         try:
             self._iterate(app(environ, self.start_response))
         except GoneError:
-            _log.info("client went away path=%s", environ.get("PATH_INFO"))
+            self.is_unwanted = True
         except BaseException:  # noqa: BLE001  # an application's SystemExit must not end the thread
             _log.exception("exception while serving path=%s", environ.get("PATH_INFO"))
             self._fail()

@@ -25,6 +25,7 @@ from pastebox.gateway.environ import mend
 from pastebox.gateway.limits import Limits
 from pastebox.gateway.pool import Nobody, Pool, Workers
 from pastebox.gateway.request import Request
+from pastebox.gateway.sparing import Sparing
 from pastebox.gateway.traits import Finished, Observer, Traits
 from pastebox.health.http import ProtocolError
 from pastebox.process.stacks import Running
@@ -52,6 +53,7 @@ class Gateway:
         self.limits = limits
         self.traits = traits
         self.observer = observer
+        self.complaints = Sparing(_log)
         self.connections: set[Connection] = set()
         self.is_lame = False
         self.drain: Drain | None = None
@@ -200,17 +202,17 @@ class Gateway:
         except GoneError:
             connection.abort()
         except ProtocolError as error:
-            _log.warning("connection closed: %s peer=%s", error, _peer(connection))
+            self._complain(logging.WARNING, f"connection closed: {error}", connection)
             connection.abort()
         except OSError as error:  # no room for a body
-            _log.error("request dropped: %s", error)  # no defect of ours to trace
+            self.complaints.say(logging.ERROR, "request dropped: %s", error)
             connection.abort()
 
     def _at_end(self, connection: Connection) -> None:
         """The peer sends no more; it may still want the answers under way."""
         connection.is_ended = True
         if connection.wire.is_midway:
-            _log.info("client went away in its request peer=%s", _peer(connection))
+            self._complain(logging.INFO, "client went away in its request", connection)
             connection.abort()
         elif not connection.running:
             connection.should_close = True
@@ -280,6 +282,9 @@ class Gateway:
                 answer.refuse(request.refusal)
             else:
                 answer.run(self._app, self._environ(request))
+            if answer.is_unwanted:
+                path = request.environ.get("PATH_INFO")
+                self.complaints.say(logging.INFO, "client went away path=%s", path)
         finally:
             request.body.close()
             del self.serving[get_ident()]
@@ -299,7 +304,11 @@ class Gateway:
         """Take a connection, and what it has sent already."""
         if sock.family != socket.AF_UNIX:
             if not self.traits.may_talk(str(address[0])):
-                _log.warning("connection refused: not among the allowed peers peer=%s", address[0])
+                self.complaints.say(
+                    logging.WARNING,
+                    "connection refused: not among the allowed peers peer=%s",
+                    address[0],
+                )
                 sock.close()
                 return
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -332,6 +341,7 @@ class Gateway:
 
     def _maintain(self, now: float) -> None:
         """Give up those who are silent in the middle of a request or of an answer."""
+        self.complaints.tick()
         before = now - self.limits.patience_s
         for connection in list(self.connections):
             if connection.lingers_until and now >= connection.lingers_until:
@@ -339,11 +349,11 @@ class Gateway:
             elif connection.last_activity < before and (
                 connection.wire.is_midway or connection.pending
             ):
-                _log.warning("connection closed: too slow peer=%s", _peer(connection))
+                self._complain(logging.WARNING, "connection closed: too slow", connection)
                 connection.abort()
                 self.close(connection)
 
-
-def _peer(connection: Connection) -> str:
-    address = connection.address
-    return str(address[0]) if isinstance(address, tuple) else "unix"
+    def _complain(self, level: int, what: str, connection: Connection) -> None:
+        address = connection.address
+        peer = address[0] if isinstance(address, tuple) else "unix"
+        self.complaints.say(level, "%s peer=%s", what, peer)

@@ -167,7 +167,8 @@ class Request(server.HTTPRequest):  # type: ignore[misc]  # cheroot ships no typ
         try:
             self.server.gateway(self).respond()
         except BadBodyError as error:
-            log.info("request broken off: %s path=%s", error, self.path.decode("latin-1"))
+            say = self.conn.loop.complaints.say
+            say(logging.INFO, "request broken off: %s path=%s", error, self.path.decode("latin-1"))
             self.close_connection = True
             if not self.sent_headers:
                 self.simple_response("400 Bad Request", str(error))

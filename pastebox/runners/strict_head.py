@@ -16,6 +16,8 @@ _LINE = re.compile(
     rb"|" + _TOKEN + rb" (?:/|https?+://)[^\x00-\x20\x7f-\xff]*+) HTTP/1\.([01]))"
 )
 _FIELDS = re.compile(rb"(?:" + _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+\r\n")
+_DIGITS = 18
+"""Of a length, so that it is a size that a process can have."""
 _LENGTH, _CODING, _HOST = b"\r\ncontent-length:", b"\r\ntransfer-encoding:", b"\r\nhost:"
 
 
@@ -42,7 +44,8 @@ def _fault_of_framing(fields: bytes, *, is_old: bool) -> str:
         return "Transfer-Encoding in HTTP/1.0"
     if lengths:
         value = fields.partition(_LENGTH)[2].partition(b"\r")[0]
-        if not value.strip(b" \t").isdigit():
+        value = value.strip(b" \t")
+        if not value.isdigit() or len(value) > _DIGITS:
             return "malformed Content-Length"
     return ""
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Protocol
 
+from pastebox.gateway.sparing import Sparing
 from pastebox.runners.connections import connection_limit
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.last_bytes import unread
@@ -108,6 +109,7 @@ class ThreadedLoop:
     ) -> None:
         self.context = context
         self.is_lame = False
+        self.complaints = Sparing(log)
         self.drain: Drain | None = None
         self.peers: dict[int, Peer] = {}
         self.listeners = list(sockets)
@@ -315,7 +317,7 @@ class ThreadedLoop:
             try:
                 is_kept = self._serve(peer)
             except OSError as error:
-                log.info("connection lost error=%s", error)
+                self.complaints.say(logging.INFO, "connection lost error=%s", error)
             except BaseException:  # a thread must outlive whatever one request does to it
                 log.exception("defect while serving")
             self._give_back(peer, is_kept=is_kept)

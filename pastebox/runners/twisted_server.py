@@ -18,6 +18,7 @@ from twisted.internet import reactor as default_reactor
 from twisted.logger import STDLibLogObserver, globalLogBeginner
 from twisted.python.threadpool import ThreadPool
 from twisted.web.http import HTTPChannel
+from twisted.web.server import Request as TwistedRequest
 from twisted.web.server import Site
 from twisted.web.wsgi import WSGIResource
 
@@ -101,11 +102,29 @@ def _pairs(headers: Any) -> list[tuple[bytes, bytes]]:
     return list(headers)
 
 
+class Request(TwistedRequest):  # type: ignore[misc]  # Twisted's own types are skipped
+    """A request whose client may leave before the application has read it."""
+
+    content: Any
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802  # Twisted's name
+        """Leave the body open, which a thread may be reading."""
+        content = self.content
+        self.content = None
+        super().connectionLost(reason)
+        self.content = content
+
+    def finish(self) -> None:
+        """End the answer, unless nobody receives it."""
+        if not self._disconnected:
+            super().finish()
+
+
 class Web(Site):  # type: ignore[misc]  # Twisted's own types are skipped
     """Makes a channel for each connection; the access log is not its business."""
 
     def __init__(self, owner: TwistedServer, resource: Any) -> None:
-        super().__init__(resource)
+        super().__init__(resource, requestFactory=Request)
         self.protocol = type("OwnedChannel", (Channel,), {"owner": owner})
 
     def log(self, request: Any) -> None:

@@ -8,6 +8,7 @@ left for it to do; every request is counted and logged; and a response can say
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 import traceback
@@ -152,10 +153,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
             else:
                 task.close_on_finish = True
         except ClientDisconnected:
-            self.logger.info("client disconnected path=%s", request.path)
+            path = getattr(request, "path", "")  # there is none where the head was refused
+            self.loop.complaints.say(logging.INFO, "client disconnected path=%s", path)
             task.close_on_finish = True
         except BaseException:  # an application's SystemExit must not end the thread
-            self.logger.exception("exception while serving path=%s", request.path)
+            self.logger.exception("exception while serving path=%s", getattr(request, "path", ""))
             task = self._error_task(task, request)
         return task
 

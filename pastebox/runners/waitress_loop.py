@@ -11,6 +11,7 @@ run the application, send what it wrote, and call :meth:`WaitressLoop.wake`.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import select
 import socket
@@ -22,6 +23,7 @@ from typing import Any
 from waitress import wasyncore
 
 from pastebox.config.model import WSGIApp
+from pastebox.gateway.sparing import Sparing
 from pastebox.observe.access import AccessRecord
 from pastebox.process.signals import pipe
 from pastebox.process.stacks import Running
@@ -60,6 +62,7 @@ class WaitressLoop:
         self.counters = context.counters
         self.is_multiprocess = is_multiprocess
         self.lame = False
+        self.complaints = Sparing(logging.getLogger("waitress"))
         self.drain: Drain | None = None
         self.channels: dict[int, Channel] = {}
         self.in_service: set[Channel] = set()

@@ -17,6 +17,7 @@ from typing import Any
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler
 
 from pastebox.config.model import WSGIApp
+from pastebox.gateway.sparing import Sparing
 from pastebox.runners.body import BadBodyError, Chunked, KnownLength
 from pastebox.runners.connections import describe_address, server_address
 from pastebox.runners.context import WorkerContext
@@ -42,10 +43,11 @@ def run(
     """Serve until drained; return the number of requests that were cut off."""
     accounted = Accounted(app, context)
 
-    def converse(connection: socket.socket, _: ThreadedLoop) -> Conversation:
+    def converse(connection: socket.socket, loop: ThreadedLoop) -> Conversation:
         return Conversation(
             connection,
             accounted,
+            loop.complaints,
             is_multithread=threads > 1,
             is_multiprocess=context.workers > 1,
         )
@@ -70,6 +72,7 @@ class Handler(_HandlerBase):  # type: ignore[misc]  # as said above
     os_environ: dict[str, str] = {}  # noqa: RUF012  # never changed: the process's own stays out
     is_head = False
     is_broken = False
+    complaints: Sparing
     result: Any = None
 
     def cleanup_headers(self) -> None:
@@ -105,7 +108,8 @@ class Handler(_HandlerBase):  # type: ignore[misc]  # as said above
         if isinstance(exc_info[1], BadBodyError):
             self.error_status = "400 Bad Request"
             self.error_body = f"{exc_info[1]}\n".encode()
-            log.info("request broken off: %s path=%s", exc_info[1], self.environ["PATH_INFO"])
+            say, path = self.complaints.say, self.environ["PATH_INFO"]
+            say(logging.INFO, "request broken off: %s path=%s", exc_info[1], path)
             return
         log.error("exception while serving path=%s", self.environ["PATH_INFO"], exc_info=exc_info)
 
@@ -119,6 +123,7 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
         self,
         connection: socket.socket,
         app: Accounted,
+        complaints: Sparing,
         *,
         is_multithread: bool,
         is_multiprocess: bool,
@@ -127,6 +132,7 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
         self.socket = connection
         self.client_address = describe_address(connection)
         self._app = app
+        self._complaints = complaints
         self._is_multithread = is_multithread
         self._is_multiprocess = is_multiprocess
         self.rfile = HeadLines(connection.makefile("rb", _BUFFER))
@@ -178,6 +184,7 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
         )
         handler.is_head = self.command == "HEAD"
         handler.request_handler = self
+        handler.complaints = self._complaints
         handler.run(self._app)
         if handler.is_broken:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

@@ -19,9 +19,9 @@ def linted(global_conf, **conf):
 
 def show(environ, start_response):
     stream = environ["wsgi.input"]
-    length = environ.get("CONTENT_LENGTH") or None
-    if length or environ.get("wsgi.input_terminated"):
-        body = stream.read(int(length)) if length else stream.read()
+    length = environ.get("CONTENT_LENGTH") or ""
+    if length.isdigit() or environ.get("wsgi.input_terminated"):
+        body = stream.read(int(length)) if length.isdigit() else stream.read()
     elif "HTTP_TRANSFER_ENCODING" in environ:
         body = stream.read()
     else:
