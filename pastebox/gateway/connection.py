@@ -59,6 +59,11 @@ class Connection:
         """Whether no other request should follow."""
         return self.gateway.is_lame
 
+    @property
+    def peer(self) -> str:
+        """The address of the other side, for the log."""
+        return str(self.address[0]) if isinstance(self.address, tuple) else "unix"
+
     # -- for the wire --------------------------------------------------------------------------
 
     def begin(self, request: Request) -> None:

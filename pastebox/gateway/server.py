@@ -53,7 +53,7 @@ class Gateway:
         self.limits = limits
         self.traits = traits
         self.observer = observer
-        self.complaints = Sparing(_log)
+        self.notes = Sparing(_log)
         self.connections: set[Connection] = set()
         self.is_lame = False
         self.drain: Drain | None = None
@@ -202,17 +202,17 @@ class Gateway:
         except GoneError:
             connection.abort()
         except ProtocolError as error:
-            self._complain(logging.WARNING, f"connection closed: {error}", connection)
+            self.notes.say(logging.WARNING, "connection closed: %s peer=%s", error, connection.peer)
             connection.abort()
         except OSError as error:  # no room for a body
-            self.complaints.say(logging.ERROR, "request dropped: %s", error)
+            self.notes.say(logging.ERROR, "request dropped: %s", error)
             connection.abort()
 
     def _at_end(self, connection: Connection) -> None:
         """The peer sends no more; it may still want the answers under way."""
         connection.is_ended = True
         if connection.wire.is_midway:
-            self._complain(logging.INFO, "client went away in its request", connection)
+            self.notes.say(logging.INFO, "client went away in its request peer=%s", connection.peer)
             connection.abort()
         elif not connection.running:
             connection.should_close = True
@@ -232,9 +232,7 @@ class Gateway:
 
     def _linger(self, connection: Connection) -> bool:
         """Shut down for writing and wait for the peer to close; false when that is impossible."""
-        if connection.running:
-            return True
-        if connection.lingers_until:
+        if connection.running or connection.lingers_until:
             return True
         try:
             connection.sock.shutdown(socket.SHUT_WR)
@@ -284,7 +282,7 @@ class Gateway:
                 answer.run(self._app, self._environ(request))
             if answer.is_unwanted:
                 path = request.environ.get("PATH_INFO")
-                self.complaints.say(logging.INFO, "client went away path=%s", path)
+                self.notes.say(logging.INFO, "client went away path=%s", path)
         finally:
             request.body.close()
             del self.serving[get_ident()]
@@ -304,10 +302,8 @@ class Gateway:
         """Take a connection, and what it has sent already."""
         if sock.family != socket.AF_UNIX:
             if not self.traits.may_talk(str(address[0])):
-                self.complaints.say(
-                    logging.WARNING,
-                    "connection refused: not among the allowed peers peer=%s",
-                    address[0],
+                self.notes.say(
+                    logging.WARNING, "connection refused: not an allowed peer peer=%s", address[0]
                 )
                 sock.close()
                 return
@@ -341,7 +337,7 @@ class Gateway:
 
     def _maintain(self, now: float) -> None:
         """Give up those who are silent in the middle of a request or of an answer."""
-        self.complaints.tick()
+        self.notes.tick()
         before = now - self.limits.patience_s
         for connection in list(self.connections):
             if connection.lingers_until and now >= connection.lingers_until:
@@ -349,11 +345,6 @@ class Gateway:
             elif connection.last_activity < before and (
                 connection.wire.is_midway or connection.pending
             ):
-                self._complain(logging.WARNING, "connection closed: too slow", connection)
+                self.notes.say(logging.WARNING, "connection closed: slow peer=%s", connection.peer)
                 connection.abort()
                 self.close(connection)
-
-    def _complain(self, level: int, what: str, connection: Connection) -> None:
-        address = connection.address
-        peer = address[0] if isinstance(address, tuple) else "unix"
-        self.complaints.say(level, "%s peer=%s", what, peer)

@@ -127,17 +127,29 @@ class Gateway(wsgi.Gateway_10):  # type: ignore[misc]  # cheroot ships no types
                 self.remaining_bytes_out = left - len(chunk)
 
 
-class Fields(server.HeaderReader):  # type: ignore[misc]  # cheroot ships no types
-    """Reads the fields of a header, without those that would pass for others in WSGI."""
+def read_fields(rfile: Any, fields: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Read the fields of a header; those that repeat are joined.
 
-    def _allow_header(self, key_name: bytes) -> bool:
-        return b"_" not in key_name  # Content_Length and Content-Length are one variable
+    Raises:
+        ValueError: a line is none, which cheroot answers with 400.
+    """
+    while (line := rfile.readline()) != b"\r\n":
+        name, colon, value = line.partition(b":")
+        if not colon or name[:1] in b" \t" or not line.endswith(b"\r\n"):
+            raise ValueError("Illegal header line.")
+        if b"_" in name:
+            continue  # in WSGI, Content_Length would pass for Content-Length
+        name, value = name.title(), value.strip(b" \t\r\n")
+        if name in fields:
+            value = (b"; " if name == b"Cookie" else b", ").join((fields[name], value))
+        fields[name] = value
+    return fields
 
 
 class Request(server.HTTPRequest):  # type: ignore[misc]  # cheroot ships no types
     """One request; it ends the connection when the server is about to stop."""
 
-    header_reader = Fields()
+    header_reader = staticmethod(read_fields)
     outheaders: list[tuple[bytes, bytes]]
 
     def read_request_line(self) -> bool:

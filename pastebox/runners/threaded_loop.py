@@ -232,17 +232,15 @@ class ThreadedLoop:
             return
         except OSError:
             seen = b""
-        if not seen:
+        is_whole = not self._sees_header or b"\r\n\r\n" in seen or len(seen) >= _HEAD
+        if not seen or (is_ended and not is_whole):
             self.close(peer)
-        elif self._sees_header and b"\r\n\r\n" not in seen and len(seen) < _HEAD:
-            if is_ended:
-                self.close(peer)  # the rest of the header will not come
-            elif not peer.is_partial:
-                peer.is_partial, peer.since = True, time.monotonic()
-        else:
+        elif is_whole:
             peer.state, peer.since, peer.is_partial = WORKING, time.monotonic(), False
             self._poller.modify(peer.descriptor, select.EPOLLET)
             self._ready.put(peer)
+        elif not peer.is_partial:
+            peer.is_partial, peer.since = True, time.monotonic()
 
     def close(self, peer: Peer) -> None:
         """Close a connection that the loop owns."""

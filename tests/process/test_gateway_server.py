@@ -127,7 +127,7 @@ def test_descriptors_do_not_leak_when_clients_leave(serve):
 def test_a_peer_that_is_not_allowed_is_turned_away(serve, runner):
     process = serve(runner, "allowedServers = 10.9.8.7")
     assert ask(process, runner) == b""
-    process.wait_log("not among the allowed peers")
+    process.wait_log("not an allowed peer")
 
 
 @pytest.mark.parametrize("runner", THREADS)
