@@ -31,7 +31,7 @@ need = command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: $(2)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-unit test-process test-servers test-image lint lint-style lint-types lint-layers \
+.PHONY: help run test test-unit test-process test-servers grid test-image lint lint-style lint-types lint-layers \
 	lint-shell lint-dockerfiles lint-spelling format bench soak image build-secrets docs \
 	compose-secrets up down clean
 
@@ -53,7 +53,20 @@ test-process: $(VENV)/.test ## Run the process ring: real processes and signals
 	$(BIN)/pytest tests/process
 
 test-servers: $(VENV)/.test ## Run the contract, the front ends and the processes of every other server
-	$(BIN)/pytest tests/contract tests/protocol tests/process
+	$(BIN)/pytest tests/contract tests/grid tests/process
+
+# One interpreter or several, such as PYTHONS="python3.11 python3.13"; each gets its own environment.
+PYTHONS ?= $(PYTHON)
+GRID := var/grid
+
+grid: $(VENV)/.test ## Run every server behind every front end, write docs/reference/server-grid.md
+	@rm -f $(GRID)/*.json
+	@status=0; for python in $(PYTHONS); do \
+	  name=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') && \
+	  $(MAKE) --no-print-directory VENV=.venv-$$name PYTHON=$$python .venv-$$name/.test && \
+	  PASTEBOX_TEST_GRID=$(GRID)/$$name.json .venv-$$name/bin/pytest -q tests/grid || status=1; \
+	done; exit $$status
+	$(BIN)/python tests/grid/publish.py $(GRID)/*.json
 
 test-image: $(VENV)/.test ## Run the image ring (needs docker)
 	@$(call need,docker,install the Docker engine with buildx and compose)

@@ -54,6 +54,10 @@ class AjpReply:
         """Return the end, which says whether another request may follow."""
         return codec.end_response(reuse=self.keeps_open)
 
+    def breach(self) -> bytes:
+        """Return a packet with a magic number that there is not."""
+        return bytes(4)
+
 
 class AjpWire:
     """The receiving end.

@@ -6,6 +6,7 @@ threads that run the application.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import struct
@@ -148,8 +149,7 @@ class Connection:
                 return
             self.last_activity = time.monotonic()
             if not is_whole:
-                # Only a reset says that what came is not the whole: an end would look like one.
-                self._doom()
+                self._break_off(request)
             elif not request.reply.keeps_open or self.is_leaving or self.is_ended:
                 self.should_close = not self.running or self.should_close
             if not self.should_close:
@@ -158,6 +158,18 @@ class Connection:
                 self._close_here()
                 return
         self.gateway.wake(self)
+
+    def _break_off(self, request: Request) -> None:
+        """Have the peer see that what came is not the whole: an end would look like one.
+
+        A reset says so; a unix socket has none, so there the protocol is broken.
+        """
+        if self.sock.family == socket.AF_UNIX and not self.is_gone:
+            with contextlib.suppress(GoneError):
+                self._append(request.reply.breach())
+                self.should_close = True
+                return
+        self._doom()
 
     def _close_here(self) -> None:
         """Close in the thread that answered: the poller has never heard of this connection."""

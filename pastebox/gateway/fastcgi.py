@@ -44,6 +44,13 @@ class FastCgiReply:
         """Return the end of the stream and of the request."""
         return codec.record(codec.STDOUT, self._number) + codec.end_request(self._number)
 
+    def breach(self) -> bytes:
+        """Return a record of version 0: nginx takes the end of a connection for that of the answer.
+
+        END_REQUEST has a status, but no front end looks at it.
+        """
+        return bytes(codec.HEADER_SIZE)
+
 
 class Capacity(NamedTuple):
     """What the server says of itself to GET_VALUES [4.1]."""

@@ -30,6 +30,10 @@ class Reply(Protocol):
         """Return what says that the answer is whole."""
         ...
 
+    def breach(self) -> bytes:
+        """Return what no peer can take for a whole answer, where a reset cannot say so."""
+        ...
+
 
 class Request:
     """A request that has arrived whole.

@@ -35,6 +35,10 @@ class ScgiReply:
         """Return nothing: closing says it."""
         return b""
 
+    def breach(self) -> bytes:
+        """Return nothing: everything would be taken for the body."""
+        return b""
+
 
 class ScgiWire:
     """The receiving end."""

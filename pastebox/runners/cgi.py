@@ -26,6 +26,8 @@ from pastebox.runners.context import WorkerContext
 log = logging.getLogger("pastebox.worker")
 
 _BODILESS = ("204", "304")
+_TWICE = ("HTTP_CONTENT_LENGTH", "HTTP_CONTENT_TYPE")
+"""lighttpd names them in this way too, which WSGI forbids."""
 # Its type hides most of what a subclass may touch.
 _Base: Any = BaseCGIHandler
 
@@ -116,11 +118,14 @@ def answer(source: AppSource, spec: ServerSpec, environ: Mapping[str, str]) -> i
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(2, 1)
         app = load(source)
+        variables = read_environ()
+        for name in _TWICE:
+            variables.pop(name, None)
         handler = Handler(
             _input(environ, sys.stdin.buffer),
             out,
             sys.stderr,
-            read_environ(),
+            variables,
             multithread=False,
             multiprocess=True,
         )

@@ -37,6 +37,12 @@ class App:
         start_response(status, headers)
         return [body]
 
+    def wait(self, query):
+        """Wait until the test says so, where it says anything."""
+        end = time.monotonic() + 20
+        while "until" in query and not os.path.exists(query["until"]) and time.monotonic() < end:
+            time.sleep(0.01)
+
     def do_(self, environ, start_response, query):
         return self.text(start_response, "contract")
 
@@ -81,9 +87,7 @@ class App:
     def do_stream(self, environ, start_response, query):
         start_response("200 OK", [("Content-Type", "text/plain")])
         yield b"first\n"
-        end = time.monotonic() + 20
-        while not os.path.exists(query["until"]) and time.monotonic() < end:
-            time.sleep(0.01)
+        self.wait(query)
         yield b"last\n"
 
     def do_write(self, environ, start_response, query):
@@ -111,6 +115,7 @@ class App:
             headers.append(("Content-Length", "1000"))
         start_response("200 OK", headers)
         yield b"x" * 10
+        self.wait(query)
         raise ValueError("after the first byte")
 
     def do_exit(self, environ, start_response, query):
@@ -119,9 +124,7 @@ class App:
     def do_slow(self, environ, start_response, query):
         if "mark" in query:
             open(query["mark"], "w").close()
-        end = time.monotonic() + 20
-        while not os.path.exists(query["until"]) and time.monotonic() < end:
-            time.sleep(0.01)
+        self.wait(query)
         return self.text(start_response, "slow")
 
     def do_pid(self, environ, start_response, query):

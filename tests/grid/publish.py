@@ -1,0 +1,144 @@
+"""Write docs/reference/server-grid.md from the results of the grid: ``publish.py RESULTS...``.
+
+Exits with 1 when a cell has failed, or has not been tried.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
+
+from grid_kinds import KINDS  # noqa: E402  # they are found by now
+from grid_rows import BEHIND, ROWS, Row  # noqa: E402  # likewise
+
+PAGE = ROOT / "docs/reference/server-grid.md"
+INTRO = """\
+<!-- Written by tests/grid/publish.py (make grid); change what it reads, not this page. -->
+
+# Servers behind front ends
+
+Every server that an INI can select, behind the front ends that speak its protocol, asked through
+HTTP by the grid's tests (`make grid`).
+Each ✓ holds on {pythons}, with {versions}.
+
+{counts}
+
+A number stands where something cannot be, and says why below the tables.
+Such a cell is tried as well, and the run fails if it works after all;
+n/a stands where there is nothing to try.
+
+## What is asked
+
+{kinds}
+
+In front of nginx, buffering is off (`proxy_buffering off` and its like);
+Apache has `flushpackets=on` and, so that lengths reach the client,
+`SetEnv ap_trust_cgilike_cl 1`; lighttpd has `server.stream-response-body = 2`."""
+TITLES = {
+    "http": "HTTP",
+    "fcgi": "FastCGI",
+    "scgi": "SCGI",
+    "ajp": "AJP 1.3",
+    "cgi": "CGI",
+}
+
+
+class Cell(NamedTuple):
+    """What one or several runs say of a cell: ``ok``, ``marked``, ``none`` or ``failed``."""
+
+    state: str
+    reason: str = ""
+
+
+def cell_of(results: list[dict], row: Row, kind: str) -> Cell:
+    """Return what all runs say together; the worst counts."""
+    cells = []
+    for result in results:
+        found = result["rows"].get(row.id, {}).get(kind)
+        if found is None:
+            return Cell("failed", "not tried")
+        said = found["said"]
+        if found["outcome"] == "passed":
+            cells.append(Cell("ok"))
+        elif found["outcome"] == "skipped" and not said.startswith("Skipped: needs"):
+            is_none = said.startswith("Skipped: ")
+            cells.append(Cell("none" if is_none else "marked", said.removeprefix("Skipped: ")))
+        else:
+            cells.append(Cell("failed", said))
+    order = ("failed", "marked", "none", "ok")
+    return min(cells, key=lambda cell: order.index(cell.state))
+
+
+def main(paths: list[str]) -> int:
+    """Write the page; say what has failed."""
+    results = [json.loads(Path(path).read_text()) for path in paths]
+    cells = {(row.id, kind): cell_of(results, row, kind) for row in ROWS for kind in KINDS}
+    failed = {key: cell for key, cell in cells.items() if cell.state == "failed"}
+    for (row, kind), cell in failed.items():
+        print(f"failed: {row} {kind}: {cell.reason[-300:]}", file=sys.stderr)
+    PAGE.write_text(page(results, cells))
+    states = [cell.state for cell in cells.values()]
+    counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
+    print(f"{len(cells)} cells on each of {len(results)} interpreters: {counts}")
+    return 1 if failed else 0
+
+
+def page(results: list[dict], cells: dict[tuple[str, str], Cell]) -> str:
+    """Return the text of the page."""
+    reasons: dict[str, int] = {}
+    tables = []
+    for speaks in BEHIND:
+        rows = [row for row in ROWS if row.speaks == speaks]
+        tables.append(f"## {TITLES[speaks]}\n\n{_table(rows, cells, reasons)}")
+    states = [cell.state for cell in cells.values()]
+    versions: dict[str, str] = {}
+    for result in results:
+        versions |= result["versions"]
+    text = INTRO.format(
+        pythons=_and([f"Python {result['python']}" for result in results]),
+        versions=_and([f"{name} {version}" for name, version in sorted(versions.items())]),
+        counts=(
+            f"{len(cells)} cells: {states.count('ok')} hold, "
+            f"{states.count('marked')} cannot and are marked, "
+            f"{states.count('none')} have nothing to try, {states.count('failed')} fail."
+        ),
+        kinds=_kinds(),
+    )
+    notes = [f"{number}. {reason}" for reason, number in reasons.items()]
+    return "\n\n".join([text, *tables, "## Why not", "\n".join(notes)]) + "\n"
+
+
+def _kinds() -> str:
+    lines = ["| column | what must hold |", "| --- | --- |"]
+    for name, function in KINDS.items():
+        lines.append(f"| {name} | {(function.__doc__ or '').strip()} |")
+    return "\n".join(lines)
+
+
+def _table(rows: list[Row], cells: dict[tuple[str, str], Cell], reasons: dict[str, int]) -> str:
+    names = [name.replace("_", " ") for name in KINDS]
+    lines = [["server", "front end", *names], ["---"] * 2 + [":-:"] * len(names)]
+    for row in rows:
+        words = [f"`{row.case.name}`", row.front.name]
+        for kind in KINDS:
+            cell = cells[row.id, kind]
+            number = ""
+            if cell.state in ("marked", "none"):
+                number = str(reasons.setdefault(cell.reason, len(reasons) + 1))
+            signs = {"ok": "✓", "failed": "**failed**", "marked": number, "none": f"n/a {number}"}
+            words.append(signs[cell.state])
+        lines.append(words)
+    return "\n".join(f"| {' | '.join(words)} |" for words in lines)
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
