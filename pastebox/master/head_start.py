@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from pastebox.config.locate import Located
 from pastebox.config.model import Bind, ConfigSpec
-from pastebox.master.prepare import Prepared, bind_origin, find, prepare
+from pastebox.errors import PasteboxError
+from pastebox.master.prepare import Prepared, find, place, prepare
 from pastebox.master.request import ServeRequest
 from pastebox.process import sockets as listening
 from pastebox.process.notify import NotifyReceiver
@@ -113,15 +114,23 @@ def bind_application(
         return [listening.adopt(number) for number in descriptors], []
     sockets: list[socket.socket] = []
     for bind in prepared.binds:
-        sockets += listening.bind_sockets(bind, origin=bind_origin(prepared))
+        sockets += _bind(bind, prepared)
     return sockets, [bind.path for bind in prepared.binds if bind.kind == "unix"]
+
+
+def _bind(bind: Bind, prepared: Prepared) -> list[socket.socket]:
+    try:
+        return listening.bind_sockets(bind)
+    except PasteboxError as error:
+        place(error, bind, prepared.spec)
+        raise
 
 
 def _try_addresses(prepared: Prepared) -> list[str]:
     """Bind and let go; return the paths of Unix sockets, which nobody else may remove."""
     paths = [bind.path for bind in prepared.binds if bind.kind == "unix"]
     for bind in prepared.binds:
-        for one in listening.bind_sockets(bind, origin=bind_origin(prepared)):
+        for one in _bind(bind, prepared):
             one.close()
     for path in paths:
         os.unlink(path)

@@ -9,7 +9,7 @@ from pastebox.config.model import AppSource, Bind, ConfigSpec, Origin, ServerSpe
 from pastebox.config.read import Config, read
 from pastebox.config.server import server_spec
 from pastebox.config.source import app_source
-from pastebox.errors import ConfigError
+from pastebox.errors import ConfigError, PasteboxError
 from pastebox.master.request import ServeRequest
 from pastebox.runners.base import Runner
 from pastebox.runners.job import Job
@@ -184,9 +184,21 @@ def worker_count(
     return size((limits or read_limits)(), per_cpu=per_cpu)
 
 
-def bind_origin(prepared: Prepared) -> Origin | None:
-    """Return where the address was written, for errors about it."""
-    for name in ("port", "host", "listen", "unix_socket"):
-        if name in prepared.spec.origins:
-            return prepared.spec.origins[name]
-    return None
+_ADDRESSES = {
+    "unix": ("unix_socket", "socket", "uds", "bind", "listen", "host"),
+    "host": ("host", "listen", "bind"),
+    "port": ("port", "listen", "bind", "host"),
+}
+"""The options that servers have for a path, a host and a port."""
+
+
+def place(error: PasteboxError, bind: Bind, server: ServerSpec) -> None:
+    """Say in an error about an address where the address was written."""
+    part = "host" if isinstance(error, ConfigError) else "port"  # a port is in use, or not ours
+    for name in _ADDRESSES["unix" if bind.kind == "unix" else part]:
+        origin = server.origins.get(name)
+        if origin is not None:
+            error.file, error.line = origin.file, origin.line
+            error.section = server.section if origin.file else None
+            error.option = name if origin.file else origin.text
+            return

@@ -16,7 +16,7 @@ from pastebox.errors import CannotCreateError, ConfigError, NoPermissionError, P
 from pastebox.process.atomic import ownership_hint
 
 if TYPE_CHECKING:
-    from pastebox.config.model import Bind, Origin
+    from pastebox.config.model import Bind
 
 _FIRST_INHERITED = 3  # sd_listen_fds(3)
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module has no name for it
@@ -29,30 +29,22 @@ class Adopted(socket.socket):
     """A socket that somebody else holds as well: what is done to it outlives this process."""
 
 
-def bind_sockets(
-    bind: Bind, *, origin: Origin | None = None, setting: str = "PASTEBOX_PORT"
-) -> list[socket.socket]:
+def bind_sockets(bind: Bind, *, setting: str = "PASTEBOX_PORT") -> list[socket.socket]:
     """Bind (not listen on) every address that ``bind`` stands for.
 
     A host name may stand for several addresses; port 0 is chosen once for all of them. Errors
-    name ``origin``, and ``setting`` as the way to another port.
+    name ``setting`` as the way to another port.
 
     Raises:
         CannotCreateError: in use, or another error of the operating system (73).
         NoPermissionError: a port below 1024 without the right, an unwritable directory (77).
         ConfigError: the host or the path cannot be an address of this machine (78).
     """
-    try:
-        if bind.kind == "unix":
-            return [_bind_unix(bind)]
-        if bind.kind == "fd":
-            return [adopt(bind.port)]
-        return _bind_tcp(bind, setting)
-    except PasteboxError as error:
-        if origin is not None and error.file is None:
-            error.file, error.line = origin.file, origin.line
-            error.message = error.message or ""
-        raise
+    if bind.kind == "unix":
+        return [_bind_unix(bind)]
+    if bind.kind == "fd":
+        return [adopt(bind.port)]
+    return _bind_tcp(bind, setting)
 
 
 def _bind_tcp(bind: Bind, setting: str) -> list[socket.socket]:

@@ -69,9 +69,15 @@ def load_runner(spec: ServerSpec) -> Runner:
             file=origin.file,
             line=origin.line,
             section=spec.section,
-            hint=f'pip install "pastebox[{entry.extra}]"' if entry.extra else None,
+            option="use",
+            hint=_how_to_install(entry.extra) if entry.extra else None,
         ) from error
     return cast("Runner", runner)
+
+
+def _how_to_install(extra: str) -> str:
+    command = f'pip install "pastebox[{extra}]"'
+    return f"{command}\nfor a container, an image of your own: FROM pastebox, RUN {command}"
 
 
 def _is_external(spec: ServerSpec) -> bool:

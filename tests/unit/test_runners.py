@@ -34,7 +34,7 @@ def test_runner_whose_package_is_missing_names_its_extra(name, monkeypatch):
     monkeypatch.delitem(sys.modules, entry.target.partition(":")[0], raising=False)
     with pytest.raises(UnavailableError) as caught:
         load_runner(spec(name))
-    assert caught.value.hint == f'pip install "pastebox[{entry.extra}]"'
+    assert caught.value.hint.splitlines()[0] == f'pip install "pastebox[{entry.extra}]"'
     assert (caught.value.file, caught.value.line) == ("app.ini", 4)
 
 
