@@ -52,7 +52,7 @@ NEEDS = {
 }
 
 
-BY_FIXTURES = frozenset({"runners", "apache2", "lighttpd", "treq", "tools"})
+BY_FIXTURES = frozenset({"runners", "apache2", "lighttpd", "haproxy", "caddy", "treq", "tools"})
 """Parts that single fixtures ask for: servers of the extras, front ends other than nginx, the cases
 of gunicorn's own suite from the package index, command-line tools of the protocols."""
 
