@@ -20,7 +20,6 @@ from twisted.python.threadpool import ThreadPool
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request as TwistedRequest
 from twisted.web.server import Site
-from twisted.web.wsgi import WSGIResource
 
 from pastebox.config.model import WSGIApp
 from pastebox.process.stacks import stack_of
@@ -28,6 +27,7 @@ from pastebox.runners.context import WorkerContext
 from pastebox.runners.last_bytes import unacknowledged
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.obedience import HEARTBEAT_S, Orders
+from pastebox.runners.twisted_flow import Flow, PacedResource
 from pastebox.runners.watch import watch
 
 log = logging.getLogger("pastebox.worker")
@@ -53,13 +53,25 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # Twisted's own types are ski
         """Be known to the server, so that it can be seen off."""
         self.last_activity = time.monotonic()
         self.heads = 0  # requests whose header is here and whose answer is not through
+        self.flow = Flow(self.transport)
         self.owner.channels.add(self)
         super().connectionMade()
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802  # likewise
         """Be forgotten."""
         self.owner.channels.discard(self)
+        self.flow.resume()
         super().connectionLost(reason)
+
+    def pauseProducing(self) -> None:  # noqa: N802  # likewise
+        """Have the application wait: the client is slower."""
+        self.flow.pause()
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:  # noqa: N802  # likewise
+        """Let the application go on."""
+        self.flow.resume()
+        super().resumeProducing()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802  # likewise
         """Take what has come."""
@@ -155,7 +167,7 @@ class TwistedServer:
         globalLogBeginner.beginLoggingTo([STDLibLogObserver("twisted")], redirectStandardIO=False)
         pool = ThreadPool(_THREADS, _THREADS, "pastebox")
         pool.start()
-        site = Web(self, WSGIResource(reactor, pool, self._accounted))
+        site = Web(self, PacedResource(pool, self._accounted))
         for one in self._sockets:
             self._ports.append(reactor.adoptStreamPort(one.fileno(), one.family, site))
         watch(self._context, self._accounted.running, _THREADS)
