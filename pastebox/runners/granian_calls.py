@@ -17,6 +17,7 @@ from pastebox.config.model import WSGIApp
 from pastebox.observe.access import AccessRecord
 from pastebox.observe.counters import Slot
 from pastebox.runners.access_lines import AccessLines
+from pastebox.runners.granian_input import Input
 from pastebox.runners.middleware import ApplicationExitedError
 
 
@@ -103,6 +104,7 @@ class Calls:
         began = self.last = time.monotonic()
         self._counters.started()
         environ = self._base | scope
+        environ["wsgi.input"] = Input(scope["wsgi.input"])
         if self._prefix:
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(self._prefix)
         response = _Response()

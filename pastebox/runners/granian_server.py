@@ -8,6 +8,7 @@ used, and with them everything that holds for the other servers.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import socket
@@ -39,7 +40,7 @@ _WARM_S = 1.0
 _WARM_GRACE_S = 0.25
 """How long they get, from the last answer that has arrived; the answers say ``close``."""
 _MOST_GRACE_S = 3.0
-"""In a reload newcomers never end, so this does."""
+"""Busy clients of connections that HTTP/2 keeps open never end, so this does."""
 _HEADER_GRACE_S = 0.4
 """How long the head of a request may take that began to arrive before the drain."""
 _TICK_S = 0.02
@@ -66,6 +67,7 @@ class GranianServer:
             prefix=str(values.get("url_path_prefix", "")),
             is_multiprocess=context.workers > 1,
         )
+        self._listeners = {_identity(one.fileno()) for one in sockets}
         self._ends = [self._serve_on(one, values) for one in sockets]
         tick = (lambda: None) if lines is None else lines.write
         ObedientThread(context, self, tick=tick).start()
@@ -87,14 +89,31 @@ class GranianServer:
     def run(self) -> int:
         """Serve until told to drain; return how many requests were cut off."""
         self._is_told.wait()
+        time.sleep(min(_HANDSHAKE_S, max(0.0, self._deadline - time.monotonic())))
+        self._stop_accepting()
+        self._context.notify.send(STOPPING=1)
         self._wait_for_clients()
         for signal, _ in self._ends:
             signal.set()
-        self._context.notify.send(STOPPING=1)
         self._wait_for_requests()
         if self._lines is not None:
             self._lines.write()
         return self._context.counters.in_flight
+
+    def _stop_accepting(self) -> None:
+        """Put a listener that nobody knows in the place of each of ours.
+
+        granian stops to accept only when it closes its connections as well, and with them those
+        that it has just accepted, whose first request is under way.
+        """
+        with socket.socket(socket.AF_UNIX) as deaf:
+            deaf.bind("")  # a name that the kernel makes up (unix(7))
+            deaf.listen(1)
+            deaf.setblocking(False)
+            for descriptor in _descriptors():
+                with contextlib.suppress(OSError):  # it was closed meanwhile
+                    if _identity(descriptor) in self._listeners:
+                        os.dup2(deaf.fileno(), descriptor, inheritable=False)
 
     def _wait_for_requests(self) -> None:
         """Wait until granian has ended, or nobody is owed anything for a moment.
@@ -113,14 +132,13 @@ class GranianServer:
         return all(is_over.is_set() for _, is_over in self._ends)
 
     def _wait_for_clients(self) -> None:
-        """Go on accepting while a handshake or a client's next request may be under way."""
+        """Give clients the time to send what may be under way on connections that are there."""
         began = quiet_since = time.monotonic()
         is_warm = began - self._calls.last < _WARM_S or bool(_unacknowledged())
         grace = _WARM_GRACE_S if is_warm else _HANDSHAKE_S
         until = min(self._deadline, began + _MOST_GRACE_S)
         while (now := time.monotonic()) < until and now - quiet_since < grace:
-            if _unacknowledged():
-                quiet_since = now
+            quiet_since = now if _unacknowledged() else max(quiet_since, self._calls.last)
             time.sleep(_TICK_S)
 
     def _serve_on(
@@ -185,10 +203,20 @@ def _unacknowledged() -> int:
     granian shows none of its connections, so every descriptor is asked; who is no socket refuses.
     """
     total = 0
-    for name in os.listdir("/proc/self/fd"):
+    for descriptor in _descriptors():
         try:
-            answer = fcntl.ioctl(int(name), termios.TIOCOUTQ, b"\0\0\0\0")
+            answer = fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0\0\0\0")
         except OSError:
             continue
         total += struct.unpack("i", answer)[0]
     return total
+
+
+def _descriptors() -> list[int]:
+    return [int(name) for name in os.listdir("/proc/self/fd")]
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    """Return what two descriptors of the same socket have in common."""
+    facts = os.fstat(descriptor)
+    return (facts.st_dev, facts.st_ino)

@@ -89,9 +89,15 @@ def test_error_before_the_first_byte_is_500(ask, path):
     assert ask().status == 200
 
 
-@pytest.mark.parametrize("path", ["/after", "/after?length=1"])
-def test_error_after_the_first_byte_does_not_look_complete(ask, path):
-    reply = ask("GET", path)
+def test_error_after_the_first_byte_does_not_look_complete(ask):
+    reply = ask("GET", "/after")
+    assert reply.status in (200, 500)
+    assert reply.status == 500 or not reply.is_whole
+    assert ask().status == 200
+
+
+def test_body_that_ends_before_its_length_does_not_look_complete(ask):
+    reply = ask("GET", "/after?length=1")
     assert reply.status in (200, 500)
     assert reply.status == 500 or not reply.is_whole
     assert ask().status == 200
