@@ -1,6 +1,7 @@
 """The options of granian, and its calls made whole for WSGI."""
 
 import inspect
+import io
 
 import pytest
 
@@ -14,6 +15,7 @@ from pastebox.errors import ConfigError
 from pastebox.observe.counters import Counters
 from pastebox.runners.granian import GranianRunner
 from pastebox.runners.granian_calls import Calls
+from pastebox.runners.granian_input import Input
 from pastebox.runners.granian_options import OPTIONS, REFUSED, check_options, of_protocol
 
 
@@ -105,6 +107,7 @@ def call(app, path="/", *, prefix="", is_lame=False):
     scope = {
         "REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": "", "SERVER_NAME": "x",
         "SERVER_PORT": "80", "SERVER_PROTOCOL": "HTTP/1.1", "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
     }  # fmt: skip
     try:
         calls(protocol, scope)
@@ -191,3 +194,15 @@ def test_environment_is_no_part_of_the_environ(monkeypatch):
         return [str("DATABASE_PASSWORD" in environ).encode()]
 
     assert call(app).answer[2] == b"False"
+
+
+def test_input_reads_as_a_file_does():
+    data = b"one\ntwo\n\nlong " + b"x" * 20_000 + b"\nlast"
+    expected = data.splitlines(keepends=True)
+    assert list(Input(io.BytesIO(data))) == expected
+    assert Input(io.BytesIO(data)).readlines() == expected
+    assert Input(io.BytesIO(data)).read() == data
+    stream = Input(io.BytesIO(data))
+    assert [stream.readline(2), stream.readline(), stream.read(5)] == [b"on", b"e\n", b"two\n\n"]
+    assert stream.read(1 << 20) == data[9:]
+    assert (stream.read(1), stream.readline(), stream.readlines()) == (b"", b"", [])
