@@ -13,13 +13,15 @@ import logging
 import os
 import signal
 import socket
+import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from types import FrameType
 from typing import Any
 
 from pastebox.config.model import AppSource, Bind, ServerSpec
 from pastebox.errors import AppError, ConfigError, ExitCode, PasteboxError
+from pastebox.process.sockets import refuse_newcomers
 from pastebox.runners import options
 from pastebox.runners.base import RunnerInfo
 from pastebox.runners.context import WorkerContext
@@ -32,6 +34,8 @@ _PATHS = ("unix_socket", "uds", "socket", "bind", "listen", "host")
 _PAIRS = ("bind", "listen", "socket", "host")
 _QUIET_S = 0.25
 """How long nothing must run before a server that knows no drain is ended."""
+_DEAF_S = 1.0
+"""How long after its signal, and with nothing running, a server may wait for idle connections."""
 _GRACE_S = 1.0
 """How long before the deadline of a drain a server without one is ended."""
 
@@ -93,7 +97,7 @@ class ExternalRunner:
         protocol = spec.protocol or protocol
         app = load(source)
         watch = _Watch(spec, context, self.binds(spec))
-        accounted = Accounted(app, context)
+        accounted = Guest(app, context)
         watch.start(accounted)
         try:
             with _told(spec):
@@ -154,6 +158,24 @@ def _is_signature(error: TypeError) -> bool:
 _CONTEXTLIB = contextlib.__file__
 
 
+class Guest(Accounted):
+    """An application in the hands of a server that may leave to it what is a server's business."""
+
+    is_lame = False  # answers should close their connections
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Run it for one request; the answer to HEAD has no body, whoever knows that."""
+        body = super().__call__(environ, start_response)
+        if environ.get("REQUEST_METHOD") != "HEAD":
+            return body
+        for _ in body:  # the first part brings the header where the application is a generator
+            break
+        close = getattr(body, "close", None)
+        if close is not None:
+            close()
+        return []
+
+
 class _Watch:
     """Ready, lame and drain of a server that does not know them."""
 
@@ -164,13 +186,16 @@ class _Watch:
         self._binds = binds
         self._is_ready = False
         self._deadline = float("inf")
+        self._grace_s = _GRACE_S
         self._quiet_since = 0.0
+        self._told_at = float("inf")
+        self._cut = 0
         self._is_told = False
         self._interrupts = False
-        self._accounted: Accounted | None = None
+        self._accounted: Guest | None = None
         self._pid = os.getpid()
 
-    def start(self, accounted: Accounted) -> None:
+    def start(self, accounted: Guest) -> None:
         """Leave signals to the master as long as the server has no handlers, and begin to watch."""
         self._accounted = accounted
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -185,13 +210,20 @@ class _Watch:
             raise KeyboardInterrupt
 
     def become_lame(self) -> None:
-        """Go on: such a server cannot be told to say ``Connection: close``."""
+        """Go on: few such servers can be told to say ``Connection: close``."""
+        if self._accounted is not None:
+            self._accounted.is_lame = True
 
     def start_drain(self, seconds: float) -> None:
         """End the server within ``seconds``: by TERM where it knows it, else when it is quiet."""
         now = time.monotonic()
         self.is_draining = True
+        self.become_lame()
+        for bind in self._binds:
+            for listener in _listeners(bind):
+                refuse_newcomers([listener])
         self._deadline = min(self._deadline, now + seconds)
+        self._grace_s = min(_GRACE_S, seconds / 4)
         self._quiet_since = self._quiet_since or now
         if signal.getsignal(signal.SIGTERM) != self._take_signal:
             self._tell(signal.SIGTERM)
@@ -199,9 +231,10 @@ class _Watch:
     def status(self) -> int:
         """Return the exit status of a drain that is over, and count what it cut off."""
         cut = self._accounted.in_flight if self._accounted is not None else 0
-        if cut:
-            self._context.notify.send(X_PASTEBOX_CUT=cut)
-        return ExitCode.DRAIN_TIMEOUT if cut else ExitCode.OK
+        if cut > self._cut:
+            self._context.notify.send(X_PASTEBOX_CUT=cut - self._cut)
+            self._cut = cut
+        return ExitCode.DRAIN_TIMEOUT if self._cut else ExitCode.OK
 
     def write_log(self) -> None:
         """Write the lines of the access log that are waiting."""
@@ -210,7 +243,7 @@ class _Watch:
 
     def _tick(self) -> None:
         self.write_log()
-        if not self._is_ready and (not self._binds or _listens(self._binds[0])):
+        if not self._is_ready and (not self._binds or any(_listeners(self._binds[0]))):
             self._is_ready = True
             self._context.notify.send(READY=1)
         if not self.is_draining or self._accounted is None:
@@ -218,10 +251,13 @@ class _Watch:
         now = time.monotonic()
         if self._accounted.in_flight:
             self._quiet_since = now
-        if now - self._quiet_since > _QUIET_S or now > self._deadline - _GRACE_S:
+        is_late = now > self._deadline - self._grace_s
+        if (is_late or now - self._quiet_since > _QUIET_S) and not self._is_told:
             self._interrupts = True
+            self.status()  # it may end the process itself
             self._tell(signal.SIGINT)
-        if now > self._deadline:
+        is_deaf = now - max(self._told_at, self._quiet_since) > _DEAF_S
+        if now > self._deadline or is_deaf:
             code = self.status()
             self.write_log()
             os._exit(code)
@@ -229,32 +265,26 @@ class _Watch:
     def _tell(self, number: int) -> None:
         if not self._is_told:
             self._is_told = True
+            self._told_at = time.monotonic()
             self._context.notify.send(STOPPING=1)
             os.kill(self._pid, number)
 
 
-def _listens(bind: Bind) -> bool:
-    """Whether this process has a listening socket there (proc(5)); elsewhere, whether anybody."""
-    with contextlib.suppress(OSError, ValueError):
+def _listeners(bind: Bind) -> Iterator[socket.socket]:
+    """Give this process's listening sockets there, each as a duplicate for a moment (proc(5))."""
+    with contextlib.suppress(OSError):
         for name in os.listdir("/proc/self/fd"):
             with contextlib.suppress(OSError, ValueError):
-                if _is_listener(int(name), bind):
-                    return True
-        return False
-    return False
+                if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                    with socket.socket(fileno=os.dup(int(name))) as one:
+                        if _is_listener(one, bind):
+                            yield one
 
 
-def _is_listener(descriptor: int, bind: Bind) -> bool:
-    duplicate = os.dup(descriptor)
-    try:
-        one = socket.socket(fileno=duplicate)
-    except OSError:
-        os.close(duplicate)
+def _is_listener(one: socket.socket, bind: Bind) -> bool:
+    if not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return False
-    with one:
-        if not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            return False
-        address: Any = one.getsockname()
-        if bind.kind == "unix":
-            return bool(address == bind.path)
-        return isinstance(address, tuple) and address[1] == bind.port
+    address: Any = one.getsockname()
+    if bind.kind == "unix":
+        return bool(address == bind.path)
+    return isinstance(address, tuple) and address[1] == bind.port

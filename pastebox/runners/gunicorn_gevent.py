@@ -17,7 +17,8 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
 
 from pastebox.runners.gunicorn_request import end_input, see_off
-from pastebox.runners.gunicorn_worker import Guided
+from pastebox.runners.gunicorn_worker import PROMISED_S, Guided
+from pastebox.runners.last_bytes import unacknowledged
 
 _HANDSHAKE_S = 0.05
 _WARM_GRACE_S = 0.25
@@ -79,10 +80,16 @@ class Green(Guided, GeventWorker):  # type: ignore[misc]  # gunicorn ships no ty
         """Let go of connections that have not sent a request for long enough."""
         now = time.monotonic()
         for client, (since, is_first) in list(self.waiting.items()):
-            grace = _HEADER_GRACE_S if is_first else _WARM_GRACE_S
-            if now - max(since, self.drain_began) > grace:
+            if unacknowledged(client):  # it still reads an answer
+                self.waiting[client] = (now, is_first)
+            elif now - max(since, self.drain_began) > self._grace(since, is_first=is_first):
                 del self.waiting[client]
                 end_input(client)
+
+    def _grace(self, since: float, *, is_first: bool) -> float:
+        if is_first:
+            return _HEADER_GRACE_S
+        return PROMISED_S if since > self.drain_began else _WARM_GRACE_S
 
     def handle(self, listener: Any, client: Any, address: Any) -> None:
         """Serve a connection to its end, and while draining see it off."""

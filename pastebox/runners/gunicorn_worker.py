@@ -34,6 +34,8 @@ _WARM_S = 1.0
 """A connection that was active this recently is likely to send its next request now."""
 _WARM_GRACE_S = 0.25
 """How long it gets."""
+PROMISED_S = 1.0
+"""How long a connection gets whose answer has ended in the drain and begun before it."""
 _HEADER_GRACE_S = 0.4
 """How long a connection may take to send the head of its first request during a drain."""
 _LAST_ANSWER_S = 2.0
@@ -191,7 +193,7 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.reading: dict[Any, float] = {}  # connections whose head a thread waits for
-        gthread.STOP_KEEPALIVE_LINGER = _WARM_GRACE_S
+        gthread.STOP_KEEPALIVE_LINGER = PROMISED_S
 
     def accept(self, listener: Any) -> None:
         """Take a connection into the poller: only a request whose head is there gets a thread."""
@@ -282,7 +284,7 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
             now = time.monotonic()
             for conn in self.keepalived_conns:
                 if unacknowledged(conn.sock):
-                    conn.timeout = now + _WARM_GRACE_S
+                    conn.timeout = now + PROMISED_S
             by_timeout = sorted(self.keepalived_conns, key=lambda conn: conn.timeout)
             self.keepalived_conns = deque(by_timeout)
         super().murder_keepalived(force)

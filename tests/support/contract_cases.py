@@ -49,6 +49,11 @@ class Case(NamedTuple):
         return "" if found else f"{self.module} is not installed"
 
 
+_ITS_OWN = {
+    "test_hup_refuses_no_connection": "it binds by itself, so nothing listens meanwhile",
+    "test_unknown_option_is_78_and_named_with_its_line": "it checks its options by itself",
+    "test_value_of_the_wrong_type_is_78": "likewise",
+}
 _ALL_PEERS = "allowedServers = 127.0.0.1 ::1"
 
 CASES = (
@@ -122,11 +127,38 @@ CASES = (
         "paste.server_runner = waitress:serve_paste",
         "waitress",
         exceptions={
-            "test_head_has_the_header_of_get_and_no_body": "waitress leaves it to the application",
             "test_hup_refuses_no_connection": "it binds by itself, so nothing listens meanwhile",
             "test_unknown_option_is_78_and_named_with_its_line": "it checks its options by itself",
             "test_value_of_the_wrong_type_is_78": "likewise",
             "test_unix_socket": "waitress's own option is tested with waitress",
+        },
+    ),
+    Case(
+        "bjoern",
+        "paste.server_runner = pastebox.runners.bridges:bjoern",
+        "bjoern",
+        unix="socket = {path}",
+        exceptions={
+            **_ITS_OWN,
+            "test_term_finishes_the_running_request": "it writes its own Connection: keep-alive",
+            "test_write_comes_before_what_is_returned": "it has no write callable",
+            "test_http_1_0_client_gets_a_body_that_ends": "likewise",
+        },
+        forks=True,  # one request at a time, and its environ says so
+    ),
+    Case(
+        "uwsgi",
+        "paste.server_runner = pastebox.runners.bridges:uwsgi",
+        "pyuwsgi",
+        unix="socket = {path}",
+        more="socket_timeout = 1",  # it lingers on each connection that long
+        exceptions={
+            **_ITS_OWN,
+            "test_chunked_upload_arrives_whole": "chunks are read by a call of its own API only",
+            "test_error_after_the_first_byte_does_not_look_complete": (
+                "the end of the connection is the end of the body (unbit/uwsgi#1572)"
+            ),
+            "test_slow_headers_and_idle_connections_keep_nobody_waiting": "threads read heads",
         },
     ),
     *(

@@ -70,13 +70,18 @@ _THREADS = {
     "http": "threadpool_workers = 12",
     "cherrypy": "numthreads = 12",
     "external": "threads = 12",
+    "uwsgi": "threads = 24\nsocket_timeout = 1",
 }
 """As many as there are slow clients, and some more."""
 
 _ONE_CONNECTION_EACH = {"idle": 0, "half_open": 0, "wrk": 0}
 """For a server whose worker belongs to one connection, which idle ones would take away."""
 
-_SHAPES: dict[str, dict[str, Any]] = {"gunicorn_sync": _ONE_CONNECTION_EACH}
+_SHAPES: dict[str, dict[str, Any]] = {
+    "gunicorn_sync": _ONE_CONNECTION_EACH,
+    "uwsgi": _ONE_CONNECTION_EACH,
+    "bjoern": {"slow": 0},  # one request at a time
+}
 
 
 def _peer(case: Case) -> Peer:
