@@ -57,17 +57,15 @@ def test_each_worker_has_a_cpu_and_none_more_than_its_share(start, use, module):
 
 
 def test_a_successor_has_the_cpu_of_the_worker_before_it(serve):
-    app = serve(
-        health=True,
-        PASTEBOX_WORKERS="2",
-        PASTEBOX_CPU_AFFINITY="auto",
-        PASTEBOX_MAX_REQUESTS="3",
-    )
-    before = masks(app)
-    for number in range(1, 6):
+    app = serve(PASTEBOX_WORKERS="3", PASTEBOX_CPU_AFFINITY="auto", PASTEBOX_MAX_REQUESTS="20")
+    cpus = {pid: os.sched_getaffinity(pid) for pid in app.children()}
+    for number in range(1, 5):
         while app.log().count("worker recycled") < number:
             app.get()
-        wait_until(lambda: masks(app) == before, "the same CPUs")
+        found = app.wait_log(r"worker recycled pid=(\d+) successor=(\d+)", count=number)
+        before, after = int(found[1]), int(found[2])
+        cpus[after] = os.sched_getaffinity(after)
+        assert cpus[after] == cpus[before]
     assert app.stop() == 0
 
 
