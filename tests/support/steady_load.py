@@ -60,8 +60,8 @@ class SteadyLoad:
             try:
                 connection.request("GET", self._path)
                 response = connection.getresponse()
-                told = response.read().decode()
-                self._count("done", told)
+                told = response.read()
+                self._count("done", *([told.decode()] if told.isdigit() else []))
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 connection = None
