@@ -1,4 +1,5 @@
-# pastebox on Debian's Python. Two layers above the base: Python and tini, then pastebox.
+# pastebox on Debian's Python. Two layers above the base: Python and tini, then pastebox; the
+# target "servers" has a third, with the servers of the extras.
 #
 # Build arguments: BASE_IMAGE; VERSION, REVISION and CREATED for the labels; SOURCE_DATE_EPOCH
 # for the date of the image itself. Optional build secrets, for a network of its own kind:
@@ -12,7 +13,8 @@ FROM ${BASE_IMAGE} AS python
 # Reproducible: byte code carries a hash instead of a date, and whatever this step wrote is dated
 # like a file of the base image. Logs and backups are emptied, for a deletion has a date as well.
 # The pause puts a tick of the file system's clock between the mark and what is newer than it.
-# Left out are the help topics and the test support of the standard library, and the static tini.
+# Left out are the help topics and the test support of the standard library, the static tini, and
+# the byte code of what only people at a prompt load, or nobody where there is the same in C.
 # hadolint ignore=DL3003,DL3008
 RUN <<'EOF'
 set -eu
@@ -27,7 +29,8 @@ find /var/log /var/cache/debconf/*-old /var/lib/dpkg/*-old -type f -exec truncat
 cd /usr/lib/python3.*/
 rm -rf test pydoc_data/topics.py turtle.py lib-dynload/_test*.so /usr/bin/tini-static
 find . ../python3 -name __pycache__ -exec rm -rf {} +
-python3 -m compileall -q --invalidation-mode unchecked-hash . ../python3
+rare='/(_py(decimal|datetime|io|repl/.*)|doctest|pydoc|pdb|mailbox|unittest/.*|turtle.*)\.py$'
+python3 -m compileall -q --invalidation-mode unchecked-hash -x "$rare" . ../python3
 find / -xdev -cnewer /tmp/started ! -path '/tmp/*' -exec touch -h -r /etc/debian_version {} +
 rm /tmp/started
 touch -r /etc/debian_version /tmp
@@ -79,7 +82,7 @@ COPY entrypoint/docker-entrypoint.sh /opt/
 RUN cp /etc/ssl/certs/ca-certificates.crt /opt/
 
 # ---------------------------------------------------------------------------------------------
-FROM python
+FROM python AS standard
 
 # The user is a number, so that Kubernetes can see that it is not root, and its group is 0, so that
 # an arbitrary UID (OpenShift) finds what it may write: group 0 has what the owner has.
@@ -136,3 +139,34 @@ LABEL org.opencontainers.image.title="pastebox" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
+
+# ---------------------------------------------------------------------------------------------
+FROM standard AS servers
+
+# Whose files these are, and their dates, are as above: hence not the image's user. The tests that
+# twisted brings are a third of it.
+USER 0
+# hadolint ignore=DL3003
+RUN --mount=type=bind,source=entrypoint/requirements-servers.txt,target=/mnt/requirements.txt \
+    --mount=type=secret,id=ca_bundle,target=/mnt/ca_bundle,mode=0444 \
+    --mount=type=secret,id=pip_conf,target=/mnt/pip_conf,mode=0444 <<'EOF'
+set -eu
+touch /tmp/started
+sleep 0.1
+if [ -s /mnt/ca_bundle ]; then export PIP_CERT=/mnt/ca_bundle; fi
+if [ -s /mnt/pip_conf ]; then export PIP_CONFIG_FILE=/mnt/pip_conf; fi
+pip install --no-compile --only-binary :all: --require-hashes -r /mnt/requirements.txt
+cd /opt/pastebox/lib/python3.*/site-packages
+find twisted zope -depth -regex '.*/tests?' -exec rm -r {} +
+python -m compileall -q --invalidation-mode unchecked-hash /opt/pastebox/lib
+chmod -R g=u /opt/pastebox
+find / -xdev -cnewer /tmp/started ! -path '/tmp/*' -exec touch -h -r /etc/debian_version {} +
+rm /tmp/started
+touch -r /etc/debian_version /tmp
+EOF
+
+USER 10001:0
+
+# ---------------------------------------------------------------------------------------------
+# The default target.
+FROM standard

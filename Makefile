@@ -32,7 +32,7 @@ need = command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: $(2)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test test-unit test-process test-servers grid test-image lint lint-style lint-types lint-layers \
-	lint-shell lint-dockerfiles lint-spelling format bench soak image build-secrets docs \
+	lint-shell lint-dockerfiles lint-spelling format bench soak image pins build-secrets docs \
 	compose-secrets up down clean
 
 help: ## List the targets
@@ -110,9 +110,12 @@ soak: $(VENV)/.test ## Run the long repetitions: stops under load, kills in firs
 	$(BIN)/python tests/soak/fuzz_ini.py --cases 10000
 	PASTEBOX_REQUIRE=docker PASTEBOX_TEST_FULL=1 $(BIN)/pytest --timeout 3600
 
-image: ## Build the image (IMAGE=name:tag; needs docker)
+image: ## Build the image (IMAGE=name:tag, TARGET=servers; needs docker)
 	@$(call need,docker,install the Docker engine with buildx)
-	docker buildx build --load --tag "$(IMAGE)" $(BUILD_ARGS) .
+	docker buildx build --load --tag "$(IMAGE)" $(if $(TARGET),--target $(TARGET)) $(BUILD_ARGS) .
+
+pins: $(VENV)/.run $(VENV)/.pip ## Renew the pinned requirements of the image
+	$(BIN)/python entrypoint/pin.py
 
 build-secrets:
 	@echo '$(BUILD_SECRETS)'

@@ -77,7 +77,7 @@ def load_runner(spec: ServerSpec) -> Runner:
 
 def _how_to_install(extra: str) -> str:
     command = f'pip install "pastebox[{extra}]"'
-    return f"{command}\nfor a container, an image of your own: FROM pastebox, RUN {command}"
+    return f'{command}\nthe image\'s target "servers" has it: make image TARGET=servers'
 
 
 def _is_external(spec: ServerSpec) -> bool:
