@@ -118,9 +118,18 @@ class Request(TwistedRequest):  # type: ignore[misc]  # Twisted's own types are 
     """A request whose client may leave before the application has read it."""
 
     content: Any
+    _is_whole = False
+
+    def process(self) -> None:
+        """Give the request, which is whole, to the application."""
+        self._is_whole = True
+        super().process()
 
     def connectionLost(self, reason: Any) -> None:  # noqa: N802  # Twisted's name
         """Leave the body open, which a thread may be reading."""
+        if not self._is_whole:
+            super().connectionLost(reason)  # closes the half of a body that no thread will read
+            return
         content = self.content
         self.content = None
         super().connectionLost(reason)
