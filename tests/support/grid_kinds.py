@@ -9,6 +9,7 @@ import json
 import socket
 from collections.abc import Callable
 
+from app_process import wait_until
 from contract_app import BLOCK
 from contract_wire import digest_of, read_whole
 from grid_rows import mark_of
@@ -182,11 +183,14 @@ def _goes_on(stand: Stand) -> None:
 def client_leaves(stand: Stand) -> None:
     """In a download, in an upload, in a stream: nothing stays of it."""
     _leave(stand)
-    first = stand.census()
+    before = stand.census()
     _leave(stand)
-    second = stand.census()
-    assert second[0] <= first[0] + STAYING, f"descriptors: {first[0]}, then {second[0]}"
-    assert second[1] <= first[1] + STAYING, f"threads: {first[1]}, then {second[1]}"
+
+    def is_as_before() -> bool:
+        now = stand.census()
+        return now[0] <= before[0] + STAYING and now[1] <= before[1] + STAYING
+
+    wait_until(is_as_before, f"descriptors and threads to be (about) {before}")
 
 
 def _leave(stand: Stand) -> None:
