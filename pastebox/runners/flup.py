@@ -55,8 +55,10 @@ class FlupThread:
         """Return the addresses that the options ask for.
 
         Raises:
-            ConfigError: an option is unknown, or its value is not of its type.
+            ConfigError: an option is unknown, or its value is not of its type; the same of
+                FCGI_WEB_SERVER_ADDRS.
         """
+        self._values(spec)
         return flup_options.binds(self._protocol, self._check(spec))
 
     def _check(self, spec: ServerSpec) -> dict[str, object]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pastebox.config.model import Bind, ServerSpec
+from pastebox.errors import ConfigError
 from pastebox.runners.options import (
     COUNT,
     FLAG,
@@ -59,6 +60,7 @@ _PROTOCOL: dict[str, dict[str, Row]] = {
     "ajp": {**_ADDRESS, **_MOUNT, "secret": TEXT},
 }
 _PORTS = {"scgi": 4000, "ajp": 8009}
+_WEB_SERVERS = "FCGI_WEB_SERVER_ADDRS"
 ANY_NUMBER = 1000
 """What stands for "unlimited"."""
 
@@ -135,12 +137,27 @@ def _mode(values: Mapping[str, object]) -> int:
     return 0o777 & ~mask
 
 
+def _web_servers(text: str) -> tuple[str, ...] | None:
+    """Return the peers that the FastCGI specification has in a variable [3.2]; ``None`` for all."""
+    try:
+        return tuple(_peers(text)) or None
+    except ValueError as error:
+        raise ConfigError(
+            option=_WEB_SERVERS,
+            found=f'"{text}"',
+            expected="addresses, separated by commas",
+        ) from error
+
+
 def evaluate(values: Mapping[str, object], protocol: str, environ: Mapping[str, str]) -> Values:
-    """Return everything but the address, with flup's defaults."""
+    """Return everything but the address, with flup's defaults.
+
+    Raises:
+        ConfigError: the variable of the web servers' addresses holds something else.
+    """
     allowed: tuple[str, ...] | None = None
     if protocol == "fcgi":
-        named = environ.get("FCGI_WEB_SERVER_ADDRS", "").replace(",", " ").split()
-        allowed = tuple(named) or None
+        allowed = _web_servers(environ.get(_WEB_SERVERS, ""))
     else:
         given = values.get("allowedServers", ["127.0.0.1"])
         allowed = tuple(str(word) for word in given) if isinstance(given, list) else None

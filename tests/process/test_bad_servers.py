@@ -82,6 +82,15 @@ def test_a_server_that_nobody_knows(start):
     refused(start(ini=ini), 78, "use", 'found "egg:waitres#main"', "hint: did you mean waitress?")
 
 
+def test_web_server_addresses_that_are_none(start):
+    case = BY_NAME["flup_fcgi_thread"]
+    ini = section(case, case.tcp.format(host="127.0.0.1", port=free_port()))
+    app = start(ini=ini, FCGI_WEB_SERVER_ADDRS="10.0.0.1,web")
+    assert app.wait_exit() == 78
+    told = 'error: FCGI_WEB_SERVER_ADDRS: found "10.0.0.1,web", expected addresses'
+    assert told in app.log()
+
+
 EXTRAS = {"gunicorn": "gunicorn", "granian": "granian", "twisted": "twisted", "cherrypy": "cheroot"}
 
 

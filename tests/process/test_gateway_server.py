@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import resource
 import socket
 import time
+from pathlib import Path
 
 import gateway_grid
 import pytest
-from app_process import Call, wait_until
+from app_process import Call, children_of, wait_until
 
 from pastebox.health import ajp, fastcgi, fastcgi_client, scgi
 
@@ -43,6 +46,19 @@ def request(runner: str, path: str) -> bytes:
         return ajp.encode_forward_request(asked)
     codec = scgi if "scgi" in runner else fastcgi_client
     return codec.request_bytes(path, "localhost")
+
+
+def memory_below(process) -> int:
+    """Return the bytes of memory of everything below the master."""
+    pids = process.children()
+    for pid in pids:
+        pids += children_of(pid)
+    found = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            found += int(re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)[1]) << 10
+    return found
 
 
 def connect(process) -> socket.socket:
@@ -102,12 +118,61 @@ def test_children_are_replaced_without_a_lost_request(serve, runner):
     assert len(pids) >= 8
 
 
-def test_more_connections_than_select_can_hold(serve):
-    process = serve("flup_fcgi_thread")
+@pytest.fixture
+def descriptors():
+    """Have as many descriptors as this process may, and return how many that is."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield before[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("runner", [*THREADS, *FORKS])
+def test_two_thousand_connections_stay_open_and_one_more_is_answered(serve, descriptors, runner):
+    """More than ``select`` can hold, where the limit of descriptors allows it."""
+    process = serve(runner)
     with contextlib.ExitStack() as stack:
-        for _ in range(1100):
-            stack.enter_context(connect(process))
-        assert b"contract" in ask(process, "flup_fcgi_thread")
+        opened = [
+            stack.enter_context(connect(process)) for _ in range(min(2000, descriptors - 300))
+        ]
+        for _ in range(5):
+            assert b"contract" in ask(process, runner)
+        for one in opened[::100]:
+            one.sendall(request(runner, "/"))
+            assert b"contract" in read_all(one)
+
+
+@pytest.mark.parametrize("runner", [*THREADS, *FORKS])
+def test_a_slow_reader_fills_no_memory(serve, runner):
+    """The application waits for a client that does not read, and goes on when it does."""
+    process = serve(runner)
+    ask(process, runner)
+    before = memory_below(process)
+    with connect(process) as connection:
+        connection.sendall(request(runner, "/big?mb=50"))
+        received = len(connection.recv(1000))
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            assert memory_below(process) - before < 16 << 20
+            time.sleep(0.05)
+        while part := connection.recv(1 << 20):
+            received += len(part)
+            if part.endswith(ajp.end_response(reuse=True)):
+                break
+    assert received > 50 << 20
+
+
+@pytest.mark.parametrize("runner", ["flup_fcgi_thread", "flup_fcgi_fork"])
+def test_web_servers_that_the_environment_does_not_name_are_turned_away(serve, runner):
+    process = serve(runner, FCGI_WEB_SERVER_ADDRS="10.9.8.7,10.9.8.6")
+    assert ask(process, runner) == b""
+    process.wait_log("not an allowed peer")
+
+
+@pytest.mark.parametrize("runner", ["flup_fcgi_thread", "flup_fcgi_fork"])
+def test_web_servers_that_the_environment_names_are_answered(serve, runner):
+    process = serve(runner, FCGI_WEB_SERVER_ADDRS="10.9.8.7,127.0.0.1")
+    assert b"contract" in ask(process, runner)
 
 
 def test_descriptors_do_not_leak_when_clients_leave(serve):
