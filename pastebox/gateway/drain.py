@@ -33,6 +33,8 @@ _WARM_S = 1.0
 """A connection that was active this recently is likely to send its next request now."""
 _WARM_GRACE_S = 0.25
 """How long it gets, from its last answer."""
+_PROMISED_S = 1.0
+"""How long one gets whose answer has ended in the drain, and had begun before without ``close``."""
 _HEADER_GRACE_S = 1.0
 """How long a request may take to become one: bytes before the end of a header are no request."""
 
@@ -89,7 +91,9 @@ class Drain:
             return False
         if self._began - connection.last_activity >= _WARM_S:
             return True
-        return now - max(self._began, connection.last_activity) > _WARM_GRACE_S
+        if connection.last_activity > self._began:
+            return now - connection.last_activity > _PROMISED_S
+        return now - self._began > _WARM_GRACE_S
 
     def _cut(self, connection: Connection) -> None:
         """Give up on a connection at the deadline; count it if a request is lost by that."""

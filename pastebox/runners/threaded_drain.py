@@ -26,6 +26,8 @@ _WARM_S = 1.0
 """A connection that was active this recently is likely to send its next request now."""
 _WARM_GRACE_S = 0.25
 """How long it gets, from the last answer that did not say ``close``."""
+_PROMISED_S = 1.0
+"""How long one gets whose answer has ended in the drain, and had begun before without ``close``."""
 _HEADER_GRACE_S = 1.0
 """How long a request may take to become one: bytes before the end of a header are no request."""
 _LONGEST_LINGER_S = 30.0
@@ -79,7 +81,9 @@ class Drain:
             return False
         if self._began - peer.since >= _WARM_S:
             return True
-        return now - max(self._began, peer.since) > _WARM_GRACE_S
+        if peer.since > self._began:
+            return now - peer.since > _PROMISED_S
+        return now - self._began > _WARM_GRACE_S
 
     def _end(self) -> None:
         """Give up on what is left; count what is lost by that."""

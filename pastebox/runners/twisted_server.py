@@ -40,6 +40,8 @@ _HANDSHAKE_S = 0.05
 """How long a handshake that has begun may take."""
 _WARM_S = 0.25
 """How long an idle connection gets, since its next request may be on its way."""
+_PROMISED_S = 1.0
+"""How long one gets whose answer has ended in the drain, and had begun before without ``close``."""
 _HEADER_S = 1.0
 """How long a request may take to become one."""
 
@@ -267,7 +269,9 @@ class TwistedServer:
             return now - self._drain_began > _HEADER_S
         if self._drain_began - channel.last_activity > 1:
             return True
-        return now - max(self._drain_began, channel.last_activity) > _WARM_S
+        if channel.last_activity > self._drain_began:
+            return now - channel.last_activity > _PROMISED_S
+        return now - self._drain_began > _WARM_S
 
     def _end(self) -> None:
         """Give up on what is left; count what is lost by that."""
