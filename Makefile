@@ -108,6 +108,7 @@ soak: $(VENV)/.test ## Run the long repetitions: stops under load, kills in firs
 	$(BIN)/python tests/soak/stops.py --stops 20 --table
 	$(BIN)/python tests/soak/boot_races.py 20 10
 	$(BIN)/python tests/soak/fuzz_ini.py --cases 10000
+	$(BIN)/python tests/soak/rolling.py
 	PASTEBOX_REQUIRE=docker PASTEBOX_TEST_FULL=1 $(BIN)/pytest --timeout 3600
 
 image: ## Build the image (IMAGE=name:tag, TARGET=servers; needs docker)

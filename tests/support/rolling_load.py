@@ -64,6 +64,10 @@ class Load:
         told = " ".join(f"{name}={count}" for name, count in sorted(self.counts.items()))
         return f"{told} failed={len(self.failures)} slowest={self.slowest_s:.2f} s"
 
+    def rate(self) -> float:
+        """Return the answers per second, once it has finished."""
+        return sum(self.counts.values()) / self._seconds
+
     def _repeat(self, kind: Callable[[int], AbstractContextManager[Ask]], number: int) -> None:
         turn = 0
         while not self._is_over.is_set():
