@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import pytest
@@ -34,6 +35,8 @@ SERVERS = {
     "twisted": "egg:PasteScript#twisted",
     "wsgiref": "egg:pyramid#wsgiref",
 }
+NEEDED = {"gunicorn": "gunicorn", "granian": "granian", "twisted": "twisted"}
+NEEDED |= {"wsgiutils": "cheroot", "cherrypy": "cheroot"}
 TRUSTING = "egg:waitress#main\ntrusted_proxy = 127.0.0.1\ntrusted_proxy_headers = "
 PREFIX = """\
 filter-with = prefix
@@ -48,6 +51,9 @@ def environ_of(serve):
     """Return the texts of the environ that a server makes of a request with such headers."""
 
     def ask(use: str, headers: dict[str, str], path: str = "/page", app: str = ""):
+        for word, module in NEEDED.items():
+            if word in use and importlib.util.find_spec(module) is None:
+                pytest.skip(f"needs runners: {module} is not installed")
         address = f"host = 127.0.0.1\nport = {free_port()}"
         ini = f"[app:main]\npaste.app_factory = theapp:main\n{app}\n"
         process = serve(code=APP, ini=f"{ini}[server:main]\nuse = {use}\n{address}\n")
@@ -112,3 +118,8 @@ def test_the_prefix_filter_can_be_told_to_believe_nobody(environ_of):
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/wiki", "/page")
     assert (environ["REMOTE_ADDR"], environ["HTTP_HOST"]) == ("127.0.0.1", "wiki.example")
     assert environ["wsgi.url_scheme"] == "http"
+
+
+def test_waitress_takes_a_prefix_off_by_itself(environ_of):
+    environ = environ_of("egg:waitress#main\nurl_prefix = /wiki", {}, "/wiki/page")
+    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/wiki", "/page")

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 OUTPUT = frozenset({"text", "json"})
 FILES = frozenset({"ini", "yaml", "dockerfile", "sh", "python"})
-DIRECTIVES = frozenset({"{toctree}", "{note}", "{warning}", "{tip}"})
+DIRECTIVES = frozenset({"{toctree}", "{note}", "{warning}", "{tip}", "{literalinclude}"})
 RUN_WORDS = re.compile(r"serve|docker|both|exit=\d+")
 _FENCE = re.compile(r"(?P<indent>\s*)(?P<mark>`{3,}|~{3,})(?P<info>.*)")
 _COMMENT = re.compile(
