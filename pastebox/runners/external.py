@@ -92,6 +92,7 @@ class ExternalRunner:
         """
         from pastebox.config.source import load_server  # noqa: PLC0415  # worker only
         from pastebox.runners.loading import load  # noqa: PLC0415  # imports PasteDeploy
+        from pastebox.runners.watch import watch as watch_requests  # noqa: PLC0415  # worker only
 
         server, protocol = load_server(spec.use)
         protocol = spec.protocol or protocol
@@ -99,6 +100,7 @@ class ExternalRunner:
         watch = _Watch(spec, context, self.binds(spec))
         accounted = Guest(app, context)
         watch.start(accounted)
+        watch_requests(context, accounted.running, 0)
         try:
             with _told(spec):
                 if protocol == "paste.server_factory":

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from app_process import AppProcess
-from steady_load import SteadyLoad
+from steady_load import GatewayLoad, SteadyLoad
 
 INI = """\
 [app:main]
@@ -29,6 +29,7 @@ host = 127.0.0.1
 port = 0
 """
 REPLACED = 'worker_replacements_total{{reason="{}"}}'
+PROTOCOLS = {"scgi": "scgi", "fcgi": "fastcgi", "ajp": "ajp"}
 KINDS = {"/pid": 4, "/slow?s=0.5": 2, "/big": 1, "/stream?n=20": 1}
 """What the clients ask for, and how many there are of each."""
 
@@ -62,7 +63,11 @@ def _run(app: AppProcess, given: argparse.Namespace) -> int:
     over = threading.Event()
     timer = threading.Timer(given.seconds, over.set)
     timer.start()
-    loads = [SteadyLoad(app.port, path, clients=count) for path, count in KINDS.items()]
+    kind = SteadyLoad
+    if "flup_" in given.use:
+        kind = GatewayLoad
+        kind.protocol = PROTOCOLS[given.use.split("_")[1]]
+    loads = [kind(app.port, path, clients=count) for path, count in KINDS.items()]
     reloads = 0
     with contextlib.ExitStack() as stack:
         for load in loads:

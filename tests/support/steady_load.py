@@ -10,12 +10,16 @@ from typing import Self
 
 from app_process import PATIENCE_S
 
+from pastebox.health.ask import probe_once
+from pastebox.health.protocol import Protocol
+from pastebox.health.target import tcp
+
 _WARM_S = 0.2
 """A connection that was idle for longer may be closed at any time, and its request be repeated."""
 
 
 class SteadyLoad:
-    """Threads that ask for ``path``; a context manager that ends them.
+    """Threads that ask for ``path`` by HTTP; a context manager that ends them.
 
     ``counts`` has ``done``, ``lost`` and the pids that the answers name.
     """
@@ -79,3 +83,19 @@ class SteadyLoad:
     def _count(self, *names: str) -> None:
         with self._lock:
             self.counts.update(names)
+
+
+class GatewayLoad(SteadyLoad):
+    """The same in the protocol of a gateway, each request on a connection of its own."""
+
+    protocol = "scgi"
+
+    def _work(self) -> None:
+        target, protocol = tcp("127.0.0.1", self._port), Protocol(self.protocol)
+        while not self._is_over.is_set():
+            result = probe_once(target, self._path, PATIENCE_S, (), protocol)
+            if result.status == 200:
+                self._count("done", *([result.body.decode()] if result.body.isdigit() else []))
+            else:
+                self._count("lost")
+                self.details.append(result.reason)
