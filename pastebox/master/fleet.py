@@ -14,7 +14,6 @@ from pastebox.errors import ExitCode
 from pastebox.master.budget import RestartBudget
 from pastebox.master.generation import Generation, State
 from pastebox.master.prepare import Prepared
-from pastebox.master.recycling import Recycling, limit_of
 from pastebox.master.worker import Worker, close_all, start_worker
 from pastebox.observe.counters import Counters
 from pastebox.observe.status import Status
@@ -103,7 +102,10 @@ class Fleet:
             self._budget = RestartBudget(prepared.settings.worker_restarts)
         number = self._number = self._number + 1
         generation = Generation(number, prepared, sockets)
-        generation.recycling = Recycling(self._loop, self._status, generation, self._successor)
+        if prepared.settings.max_requests and prepared.runner.info.recycling is None:
+            from pastebox.master.recycling import Recycling  # noqa: PLC0415  # only where it is on
+
+            generation.recycling = Recycling(self._loop, self._status, generation, self._successor)
         self.generations.append(generation)
         self._status.generation_started(number)
         for place in range(prepared.processes):
@@ -301,16 +303,12 @@ class Fleet:
         assert self._counters is not None  # noqa: S101  # made with the first generation
         slot = self._counters.take()
         worker, self._early = self._early or start_worker(self._in_child), None
-        prepared, settings = generation.prepared, generation.prepared.settings
-        ours = prepared.runner.info.recycling is None
-        job = prepared.job(
+        job = generation.prepared.job(
             slot=slot,
             generation=generation.number,
             notify_address=self._notify_address,
             cpu=self._first_cpu + place,
-            request_limit=limit_of(
-                settings.max_requests if ours else 0, settings.max_requests_jitter
-            ),
+            request_limit=generation.recycling.limit() if generation.recycling else 0,
         )
         worker.place = place
         worker.give(job, self._counters.descriptor, generation.sockets)

@@ -6,10 +6,13 @@ import signal
 import socket
 from collections.abc import Sequence
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from pastebox.master.prepare import Prepared
-from pastebox.master.recycling import Recycling
 from pastebox.master.worker import Worker
+
+if TYPE_CHECKING:
+    from pastebox.master.recycling import Recycling
 
 
 class State(Enum):

@@ -32,8 +32,8 @@ LONGEST_DELAY_S = 300.0
 
 
 def limit_of(most: int, jitter: int) -> int:
-    """Return how many requests a new worker answers; 0 for no limit."""
-    return most + int.from_bytes(os.urandom(8), "big") % (jitter + 1) if most else 0
+    """Return a number from ``most`` to ``most + jitter``."""
+    return most + int.from_bytes(os.urandom(8), "big") % (jitter + 1)
 
 
 class Recycling:
@@ -62,6 +62,11 @@ class Recycling:
         self._fresh: Worker | None = None
         self._failures = 0
         self._pauses = False
+
+    def limit(self) -> int:
+        """Return how many requests the next worker answers."""
+        settings = self._generation.prepared.settings
+        return limit_of(settings.max_requests, settings.max_requests_jitter)
 
     def spent(self, worker: Worker) -> None:
         """Take a worker's word that it has answered its number; it may say so again."""

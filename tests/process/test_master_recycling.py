@@ -26,11 +26,11 @@ def test_no_request_is_lost_while_workers_are_recycled(serve, workers):
         def recycled():
             nonlocal most
             most = max(most, app.metric("workers"))
-            return app.metric(RECYCLED) >= 6
+            return app.metric(RECYCLED) >= 4
 
-        wait_until(recycled, "six workers to be recycled")
+        wait_until(recycled, "four workers to be recycled")
     assert load.counts["lost"] == 0, load.details
-    assert len(load.pids) >= 6
+    assert len(load.pids) > 4
     assert most <= workers + 1, "one at a time"
     assert app.metric("worker_restarts_total") == 0
     assert app.metric("generation") == 1
