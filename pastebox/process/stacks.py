@@ -1,7 +1,5 @@
 """What a thread is doing: the request it runs, for how long, and where in the code it is."""
 
-from __future__ import annotations
-
 import sys
 import threading
 import traceback
