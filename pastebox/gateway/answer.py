@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import re
 import sys
@@ -232,10 +233,18 @@ def _check_headers(headers: Headers) -> None:
     for name, value in headers:
         if not (_is_text(name) and _is_text(value)):
             raise TypeError(f"header {name!r} is not a pair of texts")
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        _check_name(name)
+        if not _VALUE.fullmatch(value):
             raise ValueError(f"header {name!r} holds a character that no header may hold")
-        if name.lower() in _OF_THE_CONNECTION:
-            raise ValueError(f"header {name!r} is the server's, not the application's")
+
+
+@functools.lru_cache(256)
+def _check_name(name: str) -> None:
+    """Refuse a name; an application has few of them, and uses them in every answer."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"header {name!r} holds a character that no header may hold")
+    if name.lower() in _OF_THE_CONNECTION:
+        raise ValueError(f"header {name!r} is the server's, not the application's")
 
 
 def wsgi_keys(*, is_multithread: bool, is_multiprocess: bool) -> dict[str, Any]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _HIGH = 1 << 20
 """Bytes that wait to be sent, from which on the application waits."""
 _LOW = 1 << 18
+_NOW = socket.MSG_DONTWAIT
+"""Each call says that it does not wait: one system call less for each connection."""
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -127,7 +129,7 @@ class Connection:
         sent = 0
         if not self.pending:
             try:
-                sent = self.sock.send(data)
+                sent = self.sock.send(data, _NOW)
             except BlockingIOError:
                 pass
             except OSError:
@@ -210,7 +212,7 @@ class Connection:
         try:
             while self.pending:
                 first = self.pending[0]
-                sent = self.sock.send(first)
+                sent = self.sock.send(first, _NOW)
                 self.last_activity = time.monotonic()
                 self.pending_size -= sent
                 if sent < len(first):

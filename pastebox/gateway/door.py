@@ -36,6 +36,8 @@ class Door:
         self._opens_again_at = self._complains_again_at = 0.0
         for sock in sockets:
             sock.setblocking(False)
+            if sock.family != socket.AF_UNIX:  # connections inherit it
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._listen()
 
     def accept(self, listener: socket.socket) -> int:

@@ -34,6 +34,7 @@ _log = logging.getLogger("pastebox.gateway")
 
 _IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR | select.EPOLLHUP
 _RECEIVED_AT_ONCE = 1 << 16
+_NOW = socket.MSG_DONTWAIT
 _MAINTENANCE_S = 1.0
 _EVICTABLE_S = 1.0
 """A connection that was active, or made, this recently is likely to have a request under way."""
@@ -181,7 +182,7 @@ class Gateway:
     def receive(self, connection: Connection) -> None:
         """Take what has come, once."""
         try:
-            data = connection.sock.recv(_RECEIVED_AT_ONCE)
+            data = connection.sock.recv(_RECEIVED_AT_ONCE, _NOW)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -300,15 +301,12 @@ class Gateway:
 
     def welcome(self, sock: socket.socket, address: Any) -> None:
         """Take a connection, and what it has sent already."""
-        if sock.family != socket.AF_UNIX:
-            if not self.traits.may_talk(str(address[0])):
-                self.notes.say(
-                    logging.WARNING, "connection refused: not an allowed peer peer=%s", address[0]
-                )
-                sock.close()
-                return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setblocking(False)
+        if sock.family != socket.AF_UNIX and not self.traits.may_talk(str(address[0])):
+            self.notes.say(
+                logging.WARNING, "connection refused: not an allowed peer peer=%s", address[0]
+            )
+            sock.close()
+            return
         connection = Connection(self, sock, address)
         connection.wire = self.traits.make_wire(connection)
         self.connections.add(connection)

@@ -49,7 +49,7 @@ class HeadReader:
     def __init__(self, limit: int = HEADERS_LIMIT, count: int = COUNT_LIMIT) -> None:
         self._limit = limit
         self._count = count
-        self._buffer = bytearray()
+        self._buffer: bytes | bytearray = b""
         self._size = -1
         self._start = 0
 
@@ -64,7 +64,12 @@ class HeadReader:
         Raises:
             ProtocolError: this is no SCGI request, or passes a limit.
         """
-        self._buffer += data
+        if not self._buffer:
+            self._buffer = data  # mostly, it is all
+        elif isinstance(self._buffer, bytearray):
+            self._buffer += data
+        else:
+            self._buffer = bytearray(self._buffer + data)
         if self._size < 0 and not self._take_size():
             return None
         end = self._start + self._size
@@ -72,8 +77,7 @@ class HeadReader:
             return None
         if self._buffer[end] != ord(","):
             raise ProtocolError("the headers do not end with a comma")
-        with memoryview(self._buffer) as view:
-            content, rest = bytes(view[self._start : end]), bytes(view[end + 1 :])
+        content, rest = bytes(self._buffer[self._start : end]), bytes(self._buffer[end + 1 :])
         headers, content_length = decode_headers(content, self._count)
         return Head(headers, content_length, rest)
 

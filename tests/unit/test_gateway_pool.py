@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterator
 
@@ -46,6 +47,7 @@ def test_there_are_never_more_threads_than_requests(held):
     pool = pool_of(lambda: 0.0)
     for _ in range(5):
         pool.add(held)
+    pool.tend(-1.0)
     assert held.begun.acquire(timeout=BOUND_S)
     for now in range(20):
         pool.tend(float(now))
@@ -58,8 +60,8 @@ def test_a_thread_that_waits_for_something_gets_company_after_a_moment(held):
     pool = pool_of(lambda: 0.0, max_threads=2)
     for _ in range(3):
         pool.add(held)
-    assert held.begun.acquire(timeout=BOUND_S)
     assert pool.tend(0.0)
+    assert held.begun.acquire(timeout=BOUND_S)
     assert pool.tend(0.5)
     assert pool.threads == 1
     assert pool.tend(1.0)
@@ -85,9 +87,46 @@ def test_threads_that_would_only_fight_for_the_processor_are_not_started(
     cpu = iter([0.0, cpu_s, cpu_s])
     pool = pool_of(lambda: next(cpu), max_threads=10)
     pool.add(held)
+    pool.tend(-1.0)
     assert held.begun.acquire(timeout=BOUND_S)
     pool.add(held)
     pool.tend(0.0)
     pool._taken += taken
     pool.tend(1.0)
     assert pool.threads == threads
+
+
+def test_short_tasks_are_done_before_the_io_thread_goes_on(monkeypatch):
+    """It would only take the interpreter from them."""
+    monkeypatch.setattr("pastebox.gateway.pool._TURN_S", BOUND_S)
+    pool = pool_of(lambda: 0.0)
+    done = []
+    for number in range(20):
+        pool.add(functools.partial(done.append, number))
+    assert not done
+    assert not pool.tend(0.0)
+    assert done == list(range(20))
+
+
+def test_the_io_thread_stops_waiting_where_it_was_in_vain(held, monkeypatch):
+    pool = pool_of(lambda: 0.0)
+    pool.add(held)
+    pool.tend(0.0)  # gives up after a moment
+    assert held.begun.acquire(timeout=BOUND_S)
+    monkeypatch.setattr("pastebox.gateway.pool._TURN_S", 10 * BOUND_S)
+    pool.add(held)
+    pool.tend(0.0)  # would never come back
+
+
+def test_a_task_that_ends_late_does_not_end_the_next_turn(held, monkeypatch):
+    pool = pool_of(lambda: 0.0, min_threads=2)
+    pool.add(held)
+    pool.tend(0.0)
+    assert held.begun.acquire(timeout=BOUND_S)
+    pool._turns_without = 0
+    monkeypatch.setattr("pastebox.gateway.pool._TURN_S", BOUND_S)
+    done = []
+    pool.add(lambda: done.append(1))
+    pool.tend(0.0)
+    assert done == [1]
+    held.let_go()
