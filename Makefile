@@ -32,7 +32,7 @@ need = command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: $(2)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test test-unit test-process test-servers grid test-image lint lint-style lint-types lint-layers \
-	lint-shell lint-dockerfiles lint-spelling format bench soak image pins build-secrets docs \
+	lint-shell lint-dockerfiles lint-spelling format bench figures soak image pins build-secrets docs \
 	compose-secrets up down clean
 
 help: ## List the targets
@@ -97,9 +97,14 @@ format: $(VENV)/.lint ## Format the Python files and apply the safe fixes
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(VENV)/.test ## Measure start-up, memory and throughput against plain waitress (needs wrk)
+bench: $(VENV)/.test $(VENV)/.bench ## Measure start-up, memory and throughput against bare servers (needs wrk, nginx, apache2)
 	@$(call need,wrk,install the package wrk)
 	$(BIN)/python -m bench
+
+figures: $(VENV)/.test $(VENV)/.bench ## Measure every server and write the figures of the docs, in 15 minutes (needs wrk, nginx, apache2)
+	@$(call need,wrk,install the package wrk)
+	$(BIN)/python -m bench.servers --write
+	$(BIN)/python -m bench.idle --runner all --write
 
 soak: $(VENV)/.test ## Run the long repetitions: stops under load, kills in first boot, fuzzing (needs wrk, docker)
 	@$(call need,wrk,install the package wrk)
@@ -164,6 +169,6 @@ $(VENV)/.pip: | $(VENV)/.made
 	$(PIP) install --quiet --upgrade 'pip>=25.1'
 	@touch $@
 
-$(VENV)/.test $(VENV)/.lint $(VENV)/.docs: $(VENV)/.%: pyproject.toml $(VENV)/.run | $(VENV)/.pip
+$(VENV)/.test $(VENV)/.bench $(VENV)/.lint $(VENV)/.docs: $(VENV)/.%: pyproject.toml $(VENV)/.run | $(VENV)/.pip
 	$(PIP) install --quiet --group $*
 	@touch $@

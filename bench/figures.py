@@ -6,6 +6,8 @@ import argparse
 import json
 import os
 import platform
+import re
+import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib import metadata
@@ -52,7 +54,7 @@ def report(
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "command": "python -m bench.servers",
-        "rounds": given.rounds,
+        "rounds": len(rows[0]["ratios"]),
         "seconds": given.seconds,
         "connections": given.connections,
         "machine": {
@@ -149,9 +151,13 @@ def show(found: dict[str, Any]) -> None:
 
 
 def write(found: dict[str, Any]) -> None:
-    """Write the file, with what another measurement has put into it."""
+    """Write the file, with what another measurement has put into it, and the pages."""
     merged = read() | found
-    TARGET.write_text(json.dumps(merged, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    text = json.dumps(merged, indent=1, ensure_ascii=False)
+    # A list of numbers on one line: a new run is one changed line for each.
+    text = re.sub(r"\[\s+([-0-9.,\s]+?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
+    TARGET.write_text(text + "\n", encoding="utf-8")
+    subprocess.run([sys.executable, str(TARGET.parents[1] / "generate.py")], check=True)
 
 
 def read() -> dict[str, Any]:

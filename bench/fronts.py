@@ -1,8 +1,4 @@
-"""The front ends that speak to servers which know no HTTP: one nginx and one Apache for all.
-
-Both connect anew for each request, as they do when nobody tells them otherwise, unless
-``keeps`` asks for connections that stay.
-"""
+"""The front ends, which keep their connections to the servers: one nginx and one Apache for all."""
 
 from __future__ import annotations
 
@@ -24,7 +20,7 @@ http {{
 """
 
 BLOCK = """\
-  upstream app{port} {{ server {address}; {keepalive} }}
+  upstream app{port} {{ server {address}; keepalive 32; }}
   server {{
     listen 127.0.0.1:{port};
     location / {{ {lines} }}
@@ -49,7 +45,7 @@ LoadModule proxy_ajp_module {modules}/mod_proxy_ajp.so
 VIRTUAL_HOST = """\
 Listen 127.0.0.1:{port}
 <VirtualHost 127.0.0.1:{port}>
-ProxyPass / ajp://{address}/ {options}
+ProxyPass / ajp://{address}/
 </VirtualHost>
 """
 
@@ -61,15 +57,13 @@ class Way(NamedTuple):
 
     Attributes:
         port: where it listens.
-        protocol: ``http``, ``fastcgi``, ``scgi`` or ``ajp``.
-        address: of the server behind, ``HOST:PORT`` or ``unix:PATH``.
-        keeps: whether connections to the server stay open.
+        protocol: ``http``, ``fastcgi`` or ``ajp``.
+        address: of the server behind, ``HOST:PORT``.
     """
 
     port: int
     protocol: str
     address: str
-    keeps: bool = False
 
 
 def program(name: str) -> str | None:
@@ -85,14 +79,7 @@ def nginx(directory: Path, ways: Sequence[Way]) -> list[str]:
 
 def apache(directory: Path, ways: Sequence[Way]) -> list[str]:
     """Write the configuration; return the command."""
-    blocks = "".join(
-        VIRTUAL_HOST.format(
-            port=way.port,
-            address=way.address,
-            options="" if way.keeps else "disablereuse=on",
-        )
-        for way in ways
-    )
+    blocks = "".join(VIRTUAL_HOST.format(port=way.port, address=way.address) for way in ways)
     text = APACHE.format(directory=directory, modules=MODULES, blocks=blocks)
     return [*_command("apache2", directory, text, "-f"), "-DFOREGROUND"]
 
@@ -100,16 +87,12 @@ def apache(directory: Path, ways: Sequence[Way]) -> list[str]:
 def _block(way: Way) -> str:
     if way.protocol == "http":
         lines = f"proxy_pass http://app{way.port}; proxy_http_version 1.1;"
-        lines += ' proxy_set_header Connection "";' if way.keeps else ""
+        lines += ' proxy_set_header Connection "";'
     else:
-        lines = f"include /etc/nginx/{way.protocol}_params; {way.protocol}_pass app{way.port};"
-        if way.protocol == "fastcgi":
-            lines += " fastcgi_param SCRIPT_NAME ''; fastcgi_param PATH_INFO $fastcgi_script_name;"
-            lines += " fastcgi_keep_conn on;" if way.keeps else ""
-        elif way.protocol == "scgi":
-            lines += " scgi_param SCRIPT_NAME ''; scgi_param PATH_INFO $document_uri;"
-    keepalive = "keepalive 32;" if way.keeps else ""
-    return BLOCK.format(port=way.port, address=way.address, keepalive=keepalive, lines=lines)
+        lines = f"include /etc/nginx/fastcgi_params; fastcgi_pass app{way.port};"
+        lines += " fastcgi_param SCRIPT_NAME ''; fastcgi_param PATH_INFO $fastcgi_script_name;"
+        lines += " fastcgi_keep_conn on;"
+    return BLOCK.format(port=way.port, address=way.address, lines=lines)
 
 
 def _command(name: str, directory: Path, text: str, flag: str) -> list[str]:

@@ -1,55 +1,34 @@
 """What a thousand idle connections and two hundred slow headers cost everybody else.
 
-The rate of 32 busy connections is measured with and without the crowd, in turn, on the same
-server; ``/livez`` is asked all the while.
+``python -m bench.idle [--runner NAME|all] [--write]``: the rate of 32 busy connections is measured
+with and without the crowd, in turn, on the same server; ``/livez`` is asked all the while.
+``--write`` puts the figures beside those of ``bench.servers``.
 """
 
 from __future__ import annotations
 
 import argparse
-import socket
+import contextlib
+import tempfile
 import threading
 import time
 import urllib.request
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
 
-from bench.load import rate
-from bench.served import APPS, environment, free_port, pastebox, served, show
+from bench import figures
+from bench.crowd import Crowd
+from bench.pairs import PAIRS, Pair, ours
+from bench.served import free_port, served, show
+from bench.servers import Side
 
-
-class Crowd:
-    """Idle keep-alive connections, and clients that send a header byte by byte."""
-
-    def __init__(self, port: int, idle: int, slow: int) -> None:
-        self._idle = [self._asked_once(port) for _ in range(idle)]
-        self._slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(slow)]
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._trickle, daemon=True)
-        self._thread.start()
-
-    @staticmethod
-    def _asked_once(port: int) -> socket.socket:
-        connection = socket.create_connection(("127.0.0.1", port), timeout=10)
-        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        connection.recv(65536)
-        return connection
-
-    def _trickle(self) -> None:
-        text = b"GET / HTTP/1.1\r\nX-Slow: " + b"x" * 4000
-        for byte in text:
-            for connection in self._slow:
-                try:
-                    connection.send(bytes([byte]))
-                except OSError:
-                    continue
-            if self._is_over.wait(1.0):
-                return
-
-    def leave(self) -> None:
-        """Close everything."""
-        self._is_over.set()
-        self._thread.join(5)
-        for connection in self._idle + self._slow:
-            connection.close()
+LEAST = 0.9
+"""Of the rate without the crowd: what is left beside it."""
+CLOSES = ("wsgiref", "scgi")
+"""Who closes each connection with its answer."""
 
 
 def live_latencies(port: int, seconds: float, found: list[float]) -> None:
@@ -63,38 +42,81 @@ def live_latencies(port: int, seconds: float, found: list[float]) -> None:
         time.sleep(0.02)
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--idle", type=int, default=1000)
-    parser.add_argument("--slow", type=int, default=200)
-    given = parser.parse_args()
+def measure(pair: Pair, given: argparse.Namespace) -> dict[str, Any]:
+    """Measure one runner and print what was found."""
+    keeps = not any(word in pair.runner for word in CLOSES)
     port, health = free_port(), free_port()
-    env = environment(PASTEBOX_HEALTH_PORT=str(health), PASTEBOX_ACCESS_LOG="off")
     alone: list[float] = []
     crowded: list[float] = []
     live: list[float] = []
-    with served(pastebox(APPS / "hello.ini", port), port, env) as server:
-        server.wait_for_200()
-        rate(port, "/", 1, 32)
+    left = given.idle
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        command = ours(pair, str(port), directory, PASTEBOX_HEALTH_PORT=str(health))
+        server = stack.enter_context(served(command.words, port, command.env))
+        side = Side(pair.name, True, server, pair.protocol, str(port))
+        side.wait()
+        side.ask(1, 32)
         for _ in range(given.rounds):
-            alone.append(rate(port, "/", given.seconds, 32))
-            crowd = Crowd(port, given.idle, given.slow)
+            alone.append(side.ask(given.seconds, 32).rate)
+            crowd = Crowd(pair.protocol, port, given.idle, given.slow, keeps=keeps)
             asker = threading.Thread(target=live_latencies, args=(health, given.seconds, live))
             asker.start()
-            crowded.append(rate(port, "/", given.seconds, 32))
+            crowded.append(side.ask(given.seconds, 32).rate)
             asker.join()
+            left = min(left, crowd.left())
             crowd.leave()
-    print(f"{given.idle} idle and {given.slow} slow connections, {given.rounds} rounds, in turn")
-    show("alone", alone, "req/s")
-    show("with the crowd", crowded, "req/s", than=alone)
+        alone.append(side.ask(given.seconds, 32).rate)
+    # The machine drifts: each round with the crowd stands between two without it.
+    between = [(one + other) / 2 for one, other in pairwise(alone)]
+    ratio = median(one / other for one, other in zip(crowded, between, strict=True))
+    show(f"{pair.name}, alone", alone, "req/s")
+    show(f"{pair.name}, with the crowd", crowded, "req/s")
     live.sort()
     print(
-        f"/livez under that load: p50 {live[len(live) // 2]:.1f} ms,"
-        f" p99 {live[int(len(live) * 0.99)]:.1f} ms, {len(live)} requests"
+        f"  ratio {ratio:.3f}, {left} idle connections kept,"
+        f" /livez p50 {live[len(live) // 2]:.1f} ms, p99 {live[int(len(live) * 0.99)]:.1f} ms",
+        flush=True,
     )
+    return {
+        "name": pair.runner,
+        "alone": round(median(alone), 1),
+        "crowded": round(median(crowded), 1),
+        "ratio": round(ratio, 3),
+        "kept": left,
+        "livez_p99_ms": round(live[int(len(live) * 0.99)], 1),
+    }
+
+
+def main() -> None:
+    """Measure, print, and write where asked to."""
+    firsts = {pair.runner: pair for pair in reversed(PAIRS) if not pair.is_unix}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runner", default="waitress", choices=[*sorted(firsts), "all"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--idle", type=int, default=1000)
+    parser.add_argument("--slow", type=int, default=200)
+    parser.add_argument("--minutes", type=float, default=7, help="no runner begins after them")
+    parser.add_argument("--write", action="store_true", help="write docs/reference/servers.json")
+    given = parser.parse_args()
+    print(f"{given.idle} idle and {given.slow} slow connections, {given.rounds} rounds, in turn")
+    chosen = {pair.runner: firsts[pair.runner] for pair in PAIRS}
+    if given.runner != "all":
+        chosen = {given.runner: chosen[given.runner]}
+    until = time.monotonic() + 60 * given.minutes
+    rows = []
+    for name, pair in chosen.items():
+        if time.monotonic() > until:
+            print(f"time is up: {name} and what follows was not measured")
+            break
+        rows.append(measure(pair, given))
+    below = [row["name"] for row in rows if row["ratio"] < LEAST]
+    print(f"below {LEAST:.0%}: {', '.join(below) or 'nobody'}", flush=True)
+    if given.write:
+        date = datetime.now(UTC).date().isoformat()
+        facts = {"date": date, "idle": given.idle, "slow": given.slow, "rounds": given.rounds}
+        figures.write({"idle": {**facts, "rows": rows}})
 
 
 if __name__ == "__main__":

@@ -148,8 +148,8 @@ def ours(pair: Pair, address: str, directory: Path, **settings: str) -> Command:
     name = "".join(letter for letter in pair.name if letter.isalnum())
     ini = directory / f"{name}.ini"
     ini.write_text(SECTIONS.format(server=pair.server, address=lines))
-    env = environment(PASTEBOX_HEALTH_PORT="off", PASTEBOX_ACCESS_LOG="off", **settings)
-    return Command(pastebox(ini, 0), env)
+    quiet = {"PASTEBOX_HEALTH_PORT": "off", "PASTEBOX_ACCESS_LOG": "off"}
+    return Command(pastebox(ini, 0), environment(**quiet | settings))
 
 
 def bare(pair: Pair, address: str) -> Command:

@@ -50,7 +50,7 @@ def prepare(field: Field, pairs: Sequence[Pair]) -> list[Wait]:
             continue
         front = "Apache" if pair.protocol == "ajp" else "nginx"
         for side in [side for side in field.sides if side.name == pair.name]:
-            port = field.keep(side, pair.protocol)
+            port = field.keep(side)
             waits.append(Wait(pair.name, side.is_ours, front, port))
     return waits
 

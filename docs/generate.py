@@ -1,8 +1,10 @@
 """Write the reference pages that follow from the code.
 
 ``python docs/generate.py [DIRECTORY]``: the directory is docs/reference unless another is named.
+The figures of the page about choosing a server are written beside it.
 A test compares what this writes with what is committed, so after a change of the settings table,
-the exit codes, the arguments or the registry: run it, and commit the pages with the change.
+the exit codes, the arguments, the registry or the measured figures: run it, and commit the
+pages with the change.
 """
 
 from __future__ import annotations
@@ -11,6 +13,9 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+import servers_page
+from servers_page import table
 
 from pastebox.cli.health import USAGE
 from pastebox.cli.main import VERBS
@@ -21,6 +26,9 @@ from pastebox.runners.registry import RUNNERS
 from pastebox.settings import options
 
 HERE = Path(__file__).parent
+CHOOSING = HERE / "explanation" / "choosing-a-server.md"
+FIGURES_BEGIN = "<!-- figures, written by docs/generate.py -->"
+FIGURES_END = "<!-- end of the figures -->"
 NOTE = "<!-- Written by docs/generate.py; change the code it reads, not this page. -->\n"
 
 SETTINGS = """\
@@ -94,6 +102,7 @@ def pages() -> dict[str, str]:
         "exit-codes.md": exit_codes,
         "cli.md": command_line,
         "legacy-servers.md": legacy_servers,
+        "servers.md": lambda: _page(servers_page.page()),
     }
     return {name: make() for name, make in makers.items()}
 
@@ -125,14 +134,14 @@ def settings() -> str:
 def exit_codes() -> str:
     """Return the page of the exit status."""
     rows = [(str(int(code)), code.name, code.meaning) for code in ExitCode]
-    return _page([EXIT_CODES, _table(("status", "name", "meaning"), rows), EXIT_CODES_END])
+    return _page([EXIT_CODES, table(("status", "name", "meaning"), rows), EXIT_CODES_END])
 
 
 def command_line() -> str:
     """Return the page of the verbs and their arguments."""
     parts = [
         COMMAND_LINE,
-        _table(("verb", "what it does"), [(f"[`{v}`](#{v})", text) for v, text in VERBS.items()]),
+        table(("verb", "what it does"), [(f"[`{v}`](#{v})", text) for v, text in VERBS.items()]),
     ]
     for verb, text in VERBS.items():
         parts += [f"## {verb}", _sentence(text)]
@@ -141,7 +150,7 @@ def command_line() -> str:
             continue
         rows = [_argument(action) for action in _own_actions(parser_of(verb))]
         if rows:
-            parts.append(_table(("argument", "meaning"), rows))
+            parts.append(table(("argument", "meaning"), rows))
     return _page(parts)
 
 
@@ -177,11 +186,18 @@ def legacy_servers() -> str:
     return _page(
         [
             SERVERS,
-            _table(("`use =`", "runner", "in this release"), rows),
+            table(("`use =`", "runner", "in this release"), rows),
             SERVERS_END,
-            _table(("distribution", "why"), [(f"`{d}`", why) for d, why in GONE.items()]),
+            table(("distribution", "why"), [(f"`{d}`", why) for d, why in GONE.items()]),
         ]
     )
+
+
+def choosing() -> str:
+    """Return the page about choosing a server, which is written by hand, with today's figures."""
+    before, begin, rest = CHOOSING.read_text(encoding="utf-8").partition(FIGURES_BEGIN)
+    _, end, after = rest.partition(FIGURES_END)
+    return f"{before}{begin}\n\n{servers_page.choosing(servers_page.figures())}\n\n{end}{after}"
 
 
 def _sentence(text: str) -> str:
@@ -190,11 +206,6 @@ def _sentence(text: str) -> str:
     for name in ("%(SECRET_name)s", "section|key=value", "tcp://db:5432", "*.ini", "[loggers]"):
         text = text.replace(name, f"`{name}`")
     return f"{text[0].upper()}{text[1:]}."
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def _page(parts: Iterable[str]) -> str:
@@ -207,6 +218,9 @@ def main(arguments: list[str]) -> int:
     directory.mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         (directory / name).write_text(text, encoding="utf-8")
+    beside = directory.parent / CHOOSING.parent.name
+    beside.mkdir(exist_ok=True)
+    (beside / CHOOSING.name).write_text(choosing(), encoding="utf-8")
     return 0
 
 

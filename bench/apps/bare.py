@@ -55,8 +55,9 @@ def flup(name):
         from importlib import import_module
 
         server = import_module(f"flup.server.{name}").WSGIServer
-        logging.getLogger().setLevel(logging.ERROR)  # it logs each start of a server
-        server(app, bindAddress=port if isinstance(port, str) else ("127.0.0.1", port)).run()
+        address = port if isinstance(port, str) else ("127.0.0.1", port)
+        quiet = {} if name.startswith("fcgi") else {"loggingLevel": logging.ERROR}
+        server(app, bindAddress=address, **quiet).run()
 
     return serve
 

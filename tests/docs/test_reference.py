@@ -13,17 +13,18 @@ from pastebox.cli.main import VERBS
 from pastebox.errors import ExitCode
 from pastebox.observe.metrics import render
 from pastebox.observe.status import PHASES, Status
+from pastebox.runners.registry import RUNNERS
 from pastebox.settings import options
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs/reference"
-GENERATED = ("settings.md", "exit-codes.md", "cli.md", "legacy-servers.md")
+GENERATED = ("settings.md", "exit-codes.md", "cli.md", "legacy-servers.md", "servers.md")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
     """What the generator writes today."""
-    directory = tmp_path_factory.mktemp("reference")
+    directory = tmp_path_factory.mktemp("docs") / "reference"
     words = [sys.executable, str(ROOT / "docs/generate.py"), str(directory)]
     subprocess.run(words, check=True, timeout=60)
     return directory
@@ -35,12 +36,23 @@ def test_a_generated_page_is_up_to_date(made, name):
     assert committed == (made / name).read_bytes(), "run: python docs/generate.py"
 
 
+def test_the_figures_beside_the_choice_are_up_to_date(made):
+    name = "explanation/choosing-a-server.md"
+    committed = (REFERENCE.parent / name).read_bytes()
+    assert committed == (made.parent / name).read_bytes(), "run: python docs/generate.py"
+
+
+def test_every_runner_has_its_section():
+    text = (REFERENCE / "servers.md").read_text()
+    assert [name for name in RUNNERS if f"\n### `{name}`\n" not in text] == []
+
+
 def test_nothing_else_is_generated(made):
     assert sorted(path.name for path in made.iterdir()) == sorted(GENERATED)
 
 
 def test_every_setting_exit_code_and_verb_is_there(made):
-    settings, codes, verbs, _ = ((made / name).read_text() for name in GENERATED)
+    settings, codes, verbs, *_ = ((made / name).read_text() for name in GENERATED)
     assert all(f"`{row.environment}`" in settings for row in options())
     assert all(f"| {int(code)} |" in codes for code in ExitCode)
     assert all(f"## {verb}\n" in verbs for verb in VERBS)
