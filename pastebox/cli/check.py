@@ -15,7 +15,7 @@ from pastebox.config.server import server_spec
 from pastebox.config.source import load_app
 from pastebox.errors import AppError, ExitCode, PasteboxError
 from pastebox.process.report import report
-from pastebox.runners.registry import known_runners, load_runner
+from pastebox.runners.registry import known_runners, load_runner, with_environ
 from pastebox.settings import Settings
 
 
@@ -64,6 +64,7 @@ def _errors(
         if fault is not None:
             raise fault
         if spec.runner in known_runners():
+            spec = with_environ(spec, environ)
             load_runner(spec).binds(spec)  # its extra is there, its options are known
 
     if not missing_was_said:

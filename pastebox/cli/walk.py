@@ -175,8 +175,12 @@ class Walk:
         if self.server is None:
             yield "not reached: what serves is not known"
         else:
-            from pastebox.runners.registry import load_runner  # noqa: PLC0415  # one step of nine
+            from pastebox.runners.registry import (  # noqa: PLC0415  # one step of nine
+                load_runner,
+                with_environ,
+            )
 
+            self.server = with_environ(self.server, self.environ)
             for bind in load_runner(self.server).binds(self.server):
                 yield f"{bind}"
         settings = self.settings

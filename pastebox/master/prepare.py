@@ -13,7 +13,7 @@ from pastebox.errors import ConfigError, PasteboxError
 from pastebox.master.request import ServeRequest
 from pastebox.runners.base import Runner
 from pastebox.runners.job import Job
-from pastebox.runners.registry import load_runner
+from pastebox.runners.registry import load_runner, with_environ
 from pastebox.settings import WEB_CONCURRENCY, Settings, resolve
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def prepare(request: ServeRequest, spec: ConfigSpec, early: Settings) -> Prepare
     config = read(source, request.environ)
     settings = resolve(request.arguments, request.environ, config.pastebox_section())
     server = server_spec(config, settings)
+    server = with_environ(server, request.environ)
     runner = load_runner(server)
     if settings.max_requests:
         server = recycled_by_itself(server, settings, runner.info.recycling)

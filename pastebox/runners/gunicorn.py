@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gunicorn  # noqa: F401  # the registry says what to install where it is missing
@@ -14,6 +14,7 @@ from pastebox.config.model import AppSource, Bind, ServerSpec
 from pastebox.runners import gunicorn_options
 from pastebox.runners.base import RunnerInfo
 from pastebox.runners.context import WorkerContext
+from pastebox.runners.gunicorn_arguments import with_arguments
 
 _MEMORY_DIR = "/dev/shm"  # noqa: S108  # a directory for gunicorn's heartbeat files, which have no names
 
@@ -31,6 +32,14 @@ class GunicornRunner:
         workers_per_cpu=2.0,
         recycling=("max_requests", "max_requests_jitter"),
     )
+
+    def with_environ(self, spec: ServerSpec, environ: Mapping[str, str]) -> ServerSpec:
+        """Return the server with what ``GUNICORN_CMD_ARGS`` says.
+
+        Raises:
+            ConfigError: gunicorn does not know it.
+        """
+        return with_arguments(spec, environ, gunicorn_options.new_config())
 
     def binds(self, spec: ServerSpec) -> tuple[Bind, ...]:
         """Return the addresses that the options ask for.
@@ -92,7 +101,7 @@ def _settings(spec: ServerSpec, sockets: Sequence[socket.socket], context: Worke
     config = gunicorn_options.check_options(spec)
     _go_to(spec, config)
     for name, text in spec.options.items():
-        if name not in gunicorn_options.OWN and gunicorn_options.is_hook(config, name):
+        if name not in (*gunicorn_options.OWN, "config") and gunicorn_options.is_hook(config, name):
             gunicorn_options.set_option(spec, config, name, text)
     config.set("bind", [f"fd://{os.dup(one.fileno())}" for one in sockets])
     for one in sockets:

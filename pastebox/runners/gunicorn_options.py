@@ -14,6 +14,7 @@ from typing import Any
 
 from pastebox.config.bind import split_address
 from pastebox.config.model import Bind, ServerSpec
+from pastebox.runners.gunicorn_arguments import refuse_file
 from pastebox.runners.options import refusal
 from pastebox.settings import nearest
 
@@ -74,8 +75,9 @@ def check_options(spec: ServerSpec) -> Any:
         ConfigError: an unknown or a refused option, a bad value, a TLS key that does not fit.
     """
     config = new_config()
+    refuse_file(spec)
     for name, text in spec.options.items():
-        if name in OWN:
+        if name in OWN or (name == "config" and not text.strip()):
             continue
         _check_name(spec, name, config.settings)
         if name == "workers" and text.strip() == "auto":

@@ -1,5 +1,6 @@
 """Which runners there are, where each lives and what installs it; imported on demand."""
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import NamedTuple, cast
 
@@ -78,6 +79,17 @@ def load_runner(spec: ServerSpec) -> Runner:
 def _how_to_install(extra: str) -> str:
     command = f'pip install "pastebox[{extra}]"'
     return f'{command}\nthe image\'s target "servers" has it: make image TARGET=servers'
+
+
+def with_environ(spec: ServerSpec, environ: Mapping[str, str]) -> ServerSpec:
+    """Return the server with what variables of its own say; few servers have any.
+
+    Raises:
+        UnavailableError, ConfigError: as :func:`load_runner`, or a variable is wrong.
+    """
+    read: Callable[[ServerSpec, Mapping[str, str]], ServerSpec] | None
+    read = getattr(load_runner(spec), "with_environ", None)
+    return spec if read is None else read(spec, environ)
 
 
 def _is_external(spec: ServerSpec) -> bool:

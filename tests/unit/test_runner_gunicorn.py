@@ -111,3 +111,39 @@ def test_hook_is_not_imported_by_the_master():
 def test_web_concurrency_of_ours_does_not_break_the_import(monkeypatch):
     monkeypatch.setenv("WEB_CONCURRENCY", "auto")
     check_options(spec(workers="auto"))
+
+
+def test_arguments_of_the_variable_are_stronger_than_the_ini():
+    said = {"GUNICORN_CMD_ARGS": "--bind=0.0.0.0:9000 --workers 3 --timeout=7"}
+    found = GunicornRunner().with_environ(spec(host="127.0.0.1", port="80", timeout="5"), said)
+    assert dict(found.options) == {"bind": "0.0.0.0:9000", "workers": "3", "timeout": "7"}
+    assert found.origins["timeout"].text == "GUNICORN_CMD_ARGS --timeout"
+    assert GunicornRunner().binds(found) == (Bind("tcp", host="0.0.0.0", port=9000),)
+
+
+def test_address_of_our_own_settings_is_stronger_than_the_variable():
+    ours = spec(port="80")._replace(origins={"port": Origin("PASTEBOX_PORT")})
+    found = GunicornRunner().with_environ(ours, {"GUNICORN_CMD_ARGS": "--bind :9000"})
+    assert dict(found.options) == {"port": "80"}
+
+
+@pytest.mark.parametrize("words", ["--no-such 1", "app:app", "--workers 'x", "--version", "--help"])
+def test_variable_that_gunicorn_refuses_is_named(words):
+    with pytest.raises(ConfigError) as caught:
+        GunicornRunner().with_environ(spec(), {"GUNICORN_CMD_ARGS": words})
+    assert caught.value.option == "GUNICORN_CMD_ARGS"
+
+
+def test_refused_setting_in_the_variable_is_named_with_it():
+    found = GunicornRunner().with_environ(spec(), {"GUNICORN_CMD_ARGS": "--config=x.py"})
+    with pytest.raises(ConfigError) as caught:
+        GunicornRunner().binds(found)
+    assert caught.value.option == "GUNICORN_CMD_ARGS --config"
+
+
+def test_configuration_file_is_refused_unless_it_is_known(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gunicorn.conf.py").write_text("workers = 3")
+    with pytest.raises(ConfigError, match="is not read"):
+        GunicornRunner().binds(spec())
+    assert GunicornRunner().binds(spec(config=""))
