@@ -32,7 +32,7 @@ need = command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: $(2)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test test-unit test-process test-servers grid test-image lint lint-style lint-types lint-layers \
-	lint-shell lint-dockerfiles lint-spelling format bench figures soak image pins build-secrets docs \
+	lint-shell lint-dockerfiles lint-spelling format bench figures soak conformance image pins build-secrets docs \
 	compose-secrets up down clean
 
 help: ## List the targets
@@ -106,6 +106,12 @@ figures: $(VENV)/.test $(VENV)/.bench ## Measure every server and write the figu
 	$(BIN)/python -m bench.servers --write
 	$(BIN)/python -m bench.idle --runner all --write
 
+conformance: $(VENV)/.test ## Run the suites of others, write docs/reference/conformance.md
+	PASTEBOX_TEST_RESULTS=docs/reference/conformance.json $(BIN)/pytest tests/conformance
+	$(BIN)/python tests/soak/fuzz_servers.py --results docs/reference/conformance.json
+	$(BIN)/python tests/soak/fuzz_codecs.py --results docs/reference/conformance.json
+	$(BIN)/python tests/support/conformance_report.py
+
 soak: $(VENV)/.test ## Run the long repetitions: stops under load, kills in first boot, fuzzing (needs wrk, docker)
 	@$(call need,wrk,install the package wrk)
 	@$(call need,docker,install the Docker engine with buildx and compose)
@@ -115,6 +121,8 @@ soak: $(VENV)/.test ## Run the long repetitions: stops under load, kills in firs
 	$(BIN)/python tests/soak/boot_races.py 20 10
 	$(BIN)/python tests/soak/fuzz_ini.py --cases 10000
 	$(BIN)/python tests/soak/rolling.py
+	$(BIN)/python tests/soak/fuzz_codecs.py
+	$(BIN)/python tests/soak/fuzz_servers.py
 	PASTEBOX_REQUIRE=docker PASTEBOX_TEST_FULL=1 $(BIN)/pytest --timeout 3600
 
 image: ## Build the image (IMAGE=name:tag, TARGET=servers; needs docker)

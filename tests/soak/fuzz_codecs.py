@@ -13,12 +13,14 @@ from __future__ import annotations
 import argparse
 import gc
 import itertools
+import json
 import os
 import random
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pastebox.health import ajp, ajp_client, fastcgi, fastcgi_client, http, scgi
 from pastebox.health.cgi import response_head
@@ -274,11 +276,20 @@ def memory() -> int:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def keep(path: str, name: str, figures: str) -> None:
+    """Put the figures of one codec into a file of results."""
+    file = Path(path)
+    results = json.loads(file.read_text()) if file.exists() else {}
+    results.setdefault("codecs", {})[name] = figures
+    file.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+
+
 def main() -> int:
     """Run every codec and print the figures."""
     parser = argparse.ArgumentParser(description="Damaged bytes for every codec.")
     parser.add_argument("--cases", type=int, default=1_000_000, help="inputs for each codec")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", help="a JSON file to keep the figures in")
     parser.add_argument("--only", default=",".join(CODECS))
     arguments = parser.parse_args()
     is_grown = False
@@ -289,12 +300,14 @@ def main() -> int:
         seconds, growth = time.monotonic() - began, memory() - before
         opened = len(os.listdir("/proc/self/fd")) - descriptors
         is_grown = is_grown or growth > GROWTH_LIMIT or opened > 0
-        print(
-            f"{name:8} {arguments.cases} inputs, 0 crashes, 0 hangs,"
+        figures = (
+            f"{arguments.cases} inputs, 0 crashes, 0 hangs,"
             f" memory {growth / 1024:+.0f} KiB, descriptors {opened:+d}, {seconds:.0f} s"
-            f" ({counts['read']} read, {counts['refused']} refused)",
-            flush=True,
+            f" ({counts['read']} read, {counts['refused']} refused)"
         )
+        print(f"{name:8} {figures}", flush=True)
+        if arguments.results:
+            keep(arguments.results, name, figures)
     return int(is_grown)
 
 

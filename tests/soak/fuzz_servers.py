@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import json
 import os
 import random
 import re
@@ -56,8 +57,9 @@ NOT_OURS = ("external",)
 GROWTH_LIMIT = 12 << 20
 SPARE = 2 + 5
 """Master, worker and the idle children that flup's default keeps."""
-CHILD = 8 << 20
-POOL = 20
+CHILD, EACH = 8 << 20, 20
+"""Bytes and descriptors of one more child, those of its parent for it included."""
+POOL = 40
 """Threads that a pool may start when it needs them, and ends later."""
 WAIT_S = 0.03
 """How long the client waits for an answer to something that has none, perhaps."""
@@ -248,7 +250,7 @@ def faults_of(case: Case, before: Facts, after: Facts, log: str, inputs: int) ->
     more = SPARE - before.processes if case.forks else 0
     limits = {
         "processes": before.processes + more,
-        "descriptors": before.descriptors + more * before.descriptors // before.processes,
+        "descriptors": before.descriptors + more * EACH,
         "threads": before.threads + more + POOL,
     }
     for name, limit in limits.items():
@@ -309,11 +311,20 @@ def answered(client) -> None:
     assert b'"body": "body"' in reply.body, reply
 
 
+def keep(path: str, name: str, figures: str) -> None:
+    """Put the figures of one server into a file of results."""
+    file = Path(path)
+    results = json.loads(file.read_text()) if file.exists() else {}
+    results.setdefault("fuzz", {})[name] = figures
+    file.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Attack every server and print the figures."""
     parser = argparse.ArgumentParser(description="Hostile input against a server of every runner.")
     parser.add_argument("--inputs", type=int, default=10_000, help="connections for each server")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--results", help="a JSON file to keep the figures in")
     parser.add_argument("--only", default=",".join(case.name for case in CASES))
     options = parser.parse_args(arguments)
     failed = False
@@ -327,6 +338,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             figures, faults = run(case, options.inputs, options.seed, Path(directory))
         print(figures, *(f"\n    {fault}" for fault in faults), flush=True)
         failed = failed or bool(faults)
+        if options.results:
+            keep(options.results, case.name, figures.partition(" ")[2].strip())
     return int(failed)
 
 
