@@ -82,9 +82,12 @@ MARKS: tuple[Mark, ...] = (
         "Apache mod_fcgid",
         "mod_fcgid appends its own error page to what has come, and ends the answer as if whole",
     ),
-    Mark("head", "external", "direct", "waitress as it is leaves HEAD to the application"),
-    Mark("put", "granian", "*", "granian's readline leaves the end of the line out"),
-    Mark("error_after", "granian", "*", "granian ends the chunks as if all had come"),
+    Mark(
+        "error_after",
+        "granian",
+        "*",
+        "granian's bridge ends the chunks of a body whatever ended it, and shows no connection",
+    ),
     Mark(
         "error_after",
         "wsgiref",
