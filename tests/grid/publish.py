@@ -65,7 +65,7 @@ def cell_of(results: list[dict], row: Row, kind: str) -> Cell:
         said = found["said"]
         if found["outcome"] == "passed":
             cells.append(Cell("ok"))
-        elif found["outcome"] == "skipped" and not said.startswith("Skipped: needs"):
+        elif found["outcome"] == "skipped" and not said.startswith("Skipped: needs "):
             is_none = said.startswith("Skipped: ")
             cells.append(Cell("none" if is_none else "marked", said.removeprefix("Skipped: ")))
         else:

@@ -111,7 +111,7 @@ def _bodiless(stand: Stand, status: int):
 
 
 def streaming(stand: Stand) -> None:
-    """The first part arrives while the application still waits; so does what ``write`` is given."""
+    """The first part arrives while the application still waits."""
     base = stand.row.front.base
     until = stand.directory / "go-on"
     with contextlib.closing(stand.client.connection()) as connection:
@@ -121,7 +121,12 @@ def streaming(stand: Stand) -> None:
         until.touch()
         assert response.read() == b"last\n"
     until.unlink()
-    assert stand.client.ask(path=base + "/write").body == b"written returned"
+
+
+def write(stand: Stand) -> None:
+    """What ``write`` is given comes before what is returned."""
+    reply = stand.client.ask(path=stand.row.front.base + "/write")
+    assert (reply.status, reply.body) == (200, b"written returned")
 
 
 def download(stand: Stand) -> None:
@@ -264,6 +269,7 @@ KINDS: dict[str, Callable[[Stand], object]] = {
     "204": no_content,
     "304": not_modified,
     "streaming": streaming,
+    "write": write,
     "download": download,
     "error_before": error_before,
     "error_after_length": error_after_length,

@@ -82,6 +82,28 @@ MARKS: tuple[Mark, ...] = (
         "Apache mod_fcgid",
         "mod_fcgid appends its own error page to what has come, and ends the answer as if whole",
     ),
+    Mark("write", "bjoern", "*", "bjoern has no write callable"),
+    Mark("ipv6:get", "bjoern", "*", "bjoern calls every IPv6 client 0.0.0.0"),
+    Mark(
+        "error_after",
+        "bjoern",
+        "lighttpd mod_proxy",
+        "bjoern answers HTTP/1.0 with an end of the connection, whatever ended it",
+    ),
+    *(
+        Mark("chunked", "uwsgi", front, "uWSGI gives chunks by a call of its own API only")
+        for front in ("direct", "Apache mod_proxy_http", "haproxy")
+    ),
+    *(
+        Mark("get", "uwsgi", front, "uWSGI names the client to a connection's first request only")
+        for front in ("nginx proxy_pass", "Apache mod_proxy_http")
+    ),
+    Mark(
+        "error_after",
+        "uwsgi",
+        "*",
+        "uWSGI ends such an answer with its connection, whatever ended it (unbit/uwsgi#1572)",
+    ),
     Mark(
         "error_after",
         "granian",
