@@ -92,8 +92,7 @@ class Master:
         configure(settings.log_format, settings.log_level)
         for name, near in unknown_names(self.request.environ):
             log.warning("unknown variable %s%s", name, f", did you mean {near}" if near else "")
-        for note in self._prepared.spec.notes if self._prepared is not None else ():
-            log.info("%s", note)
+        self._tell_notes(self._prepared)
         if settings.mode == "sleep":
             self.status.enter(phases.SLEEPING)
             log.info("sleeping: nothing is served; pastebox explain says what would be")
@@ -145,12 +144,18 @@ class Master:
         if self._prepared is None:
             assert spec is not None  # noqa: S101  # first boot made an INI, or refused
             self._prepared = prepare(self.request, spec, settings)
+            self._tell_notes(self._prepared)
         if not self._listeners:
             self._listeners, self._unlink = bind_application(self.request, self._prepared)
         listen(self._listeners)
         self.status.enter(phases.LOADING)
         self._fleet.start(self._prepared, self._listeners)
         self._tell_facts(self._prepared)
+
+    @staticmethod
+    def _tell_notes(prepared: Prepared | None) -> None:
+        for note in prepared.spec.notes if prepared is not None else ():
+            log.info("%s", note)
 
     def _tell_facts(self, prepared: Prepared) -> None:
         binds = addresses(prepared, self._listeners)

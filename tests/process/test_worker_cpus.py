@@ -78,3 +78,18 @@ def test_children_of_a_forking_server_use_all_cpus(start):
     for pid in (parent, *children):
         assert os.sched_getaffinity(pid) == os.sched_getaffinity(0)
     assert app.stop() == 0
+
+
+def test_what_first_boot_delays_is_told_all_the_same(start, tmp_path):
+    hook = tmp_path / "hooks" / "pre-serve" / "10-nothing.sh"
+    hook.parent.mkdir(parents=True)
+    hook.write_text("#!/bin/sh\n")
+    hook.chmod(0o755)
+    app = start(
+        PASTEBOX_SETUP="auto",
+        PASTEBOX_HOOKS_DIR=str(tmp_path / "hooks"),
+        PASTEBOX_CPU_AFFINITY="auto",
+    )
+    app.wait_log("listening on")
+    assert app.log().count("cpu_affinity=auto: each worker on one of its own workers=1") == 1
+    assert app.stop() == 0
