@@ -30,8 +30,8 @@ port = 0
 """
 REPLACED = 'worker_replacements_total{{reason="{}"}}'
 PROTOCOLS = {"scgi": "scgi", "fcgi": "fastcgi", "ajp": "ajp"}
-KINDS = {"/pid": 4, "/slow?s=0.5": 2, "/big": 1, "/stream?n=20": 1}
-"""What the clients ask for, and how many there are of each."""
+KINDS = {"/pid": (4, 0.0), "/slow?s=0.5": (2, 0.5), "/big": (1, 0.0), "/stream?n=20": (1, 0.2)}
+"""What the clients ask for, how many there are of each, and how long the answer takes."""
 
 
 def main() -> int:
@@ -67,7 +67,10 @@ def _run(app: AppProcess, given: argparse.Namespace) -> int:
     if "flup_" in given.use:
         kind = GatewayLoad
         kind.protocol = PROTOCOLS[given.use.split("_")[1]]
-    loads = [kind(app.port, path, clients=count) for path, count in KINDS.items()]
+    loads = [
+        kind(app.port, path, clients=count, takes_s=seconds)
+        for path, (count, seconds) in KINDS.items()
+    ]
     reloads = 0
     with contextlib.ExitStack() as stack:
         for load in loads:

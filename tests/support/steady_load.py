@@ -15,20 +15,28 @@ from pastebox.health.protocol import Protocol
 from pastebox.health.target import tcp
 
 _WARM_S = 0.2
-"""A connection that was idle for longer may be closed at any time, and its request be repeated."""
+"""A connection that was idle for longer may be closed at any time, and its request be repeated.
+
+It is counted from the last request, since nobody knows when its answer lay in our kernel: a client
+that a busy machine has held up must not accuse the server.
+"""
 
 
 class SteadyLoad:
     """Threads that ask for ``path`` by HTTP; a context manager that ends them.
 
-    ``counts`` has ``done``, ``lost`` and the pids that the answers name.
+    An answer takes ``takes_s`` of its own accord. ``counts`` has ``done``, ``lost`` and the pids
+    that the answers name.
     """
 
-    def __init__(self, port: int, path: str = "/pid", *, clients: int = 4) -> None:
+    def __init__(
+        self, port: int, path: str = "/pid", *, clients: int = 4, takes_s: float = 0.0
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self.details: list[str] = []
         self._port = port
         self._path = path
+        self._takes_s = takes_s
         self._lock = threading.Lock()
         self._is_over = threading.Event()
         self._threads = [threading.Thread(target=self._work) for _ in range(clients)]
@@ -55,25 +63,26 @@ class SteadyLoad:
 
     def _work(self) -> None:
         connection: http.client.HTTPConnection | None = None
-        last = 0.0
+        sent = 0.0
         while not self._is_over.is_set():
             is_fresh = connection is None
             if connection is None:
                 connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
-            idle_s = 0.0 if is_fresh else time.monotonic() - last
+            before, sent = sent, 0.0
             try:
                 connection.request("GET", self._path)
+                sent = time.monotonic()
                 response = connection.getresponse()
                 told = response.read()
                 self._count("done", *([told.decode()] if told.isdigit() else []))
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 connection = None
-                if idle_s < _WARM_S:
+                idle_s = (sent or time.monotonic()) - before - self._takes_s
+                if is_fresh or idle_s < _WARM_S:
                     self._count("lost")
                     self.details.append(f"{error!r} fresh={is_fresh} idle={idle_s:.3f}")
                 continue
-            last = time.monotonic()
             if response.will_close:
                 connection.close()
                 connection = None
