@@ -72,6 +72,7 @@ class Crowd:
                 if not part:
                     break
                 data += part
+        connection.setblocking(False)
         return connection
 
     def _trickle(self) -> None:
@@ -87,7 +88,7 @@ class Crowd:
         count = 0
         for connection in self._idle:
             try:
-                count += bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+                count += bool(connection.recv(1, socket.MSG_PEEK))
             except BlockingIOError:
                 count += 1
             except OSError:

@@ -307,6 +307,8 @@ class Gateway:
             )
             sock.close()
             return
+        if sock.gettimeout():
+            sock.setblocking(False)  # an application has said socket.setdefaulttimeout
         connection = Connection(self, sock, address)
         connection.wire = self.traits.make_wire(connection)
         self.connections.add(connection)
