@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 from collections.abc import Callable, Iterator, Mapping
 from typing import TextIO
 
 from pastebox.cli.mounted import Mounted, add_words, open_mounted
-from pastebox.config.check import lint, logging_faults, server_fault
+from pastebox.config.check import Finding, lint, logging_faults, server_fault
 from pastebox.config.read import refuse_missing
 from pastebox.config.render import redact
 from pastebox.config.server import server_spec
 from pastebox.config.source import load_app
 from pastebox.errors import AppError, ExitCode, PasteboxError
 from pastebox.process.report import report
+from pastebox.runners.options import reach_note
 from pastebox.runners.registry import known_runners, load_runner, with_environ
 from pastebox.settings import Settings
 
@@ -36,7 +38,7 @@ def run(
 ) -> int:
     """Print a line for each finding, then ``ok`` or how many there are."""
     mounted = open_mounted(namespace, settings, environ)
-    findings = lint(mounted.config, environ)
+    findings = [*lint(mounted.config, environ), *_reach(mounted, environ)]
     errors = list(_errors(mounted, environ, with_app=not namespace.no_app))
     text = io.StringIO()
     text.writelines(f"{finding}\n" for finding in findings)
@@ -71,6 +73,15 @@ def _errors(
         yield from _raised(server)
         if with_app:
             yield from _raised(lambda: _load(mounted, environ))
+
+
+def _reach(mounted: Mounted, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a default of the server that makes a container unreachable; errors come elsewhere."""
+    with contextlib.suppress(PasteboxError):
+        spec = with_environ(server_spec(mounted.config, mounted.settings), environ)
+        note = reach_note(spec, load_runner(spec).binds(spec))
+        if note:
+            yield Finding("warning", f"{spec.file} [{spec.section}]", note)
 
 
 def _load(mounted: Mounted, environ: Mapping[str, str]) -> None:

@@ -175,14 +175,18 @@ class Walk:
         if self.server is None:
             yield "not reached: what serves is not known"
         else:
-            from pastebox.runners.registry import (  # noqa: PLC0415  # one step of nine
+            from pastebox.runners.options import reach_note  # noqa: PLC0415  # one step of nine
+            from pastebox.runners.registry import (  # noqa: PLC0415  # likewise
                 load_runner,
                 with_environ,
             )
 
             self.server = with_environ(self.server, self.environ)
-            for bind in load_runner(self.server).binds(self.server):
-                yield f"{bind}"
+            binds = load_runner(self.server).binds(self.server)
+            yield from (f"{bind}" for bind in binds)
+            note = reach_note(self.server, binds)
+            if note:
+                yield note
         settings = self.settings
         port = settings.health_port
         yield "health: off" if port is None else f"health: {settings.health_host}:{port}"

@@ -28,6 +28,7 @@ from pastebox.process import sockets as listening
 from pastebox.process.loop import Loop
 from pastebox.process.notify import Message, Notifier
 from pastebox.process.signals import STOPPING, SignalQueue, describe_status, exit_code_of
+from pastebox.runners.options import reach_note
 from pastebox.settings import Settings, unknown_names
 
 if TYPE_CHECKING:
@@ -193,6 +194,9 @@ class Master:
             generation.prepared.workers,
             time.monotonic() - self._began,
         )
+        note = reach_note(generation.prepared.spec, generation.prepared.binds)
+        if note and not any(isinstance(one, listening.Adopted) for one in self._listeners):
+            log.warning("%s", note)
 
     def reload_failed(self) -> None:
         """Tell systemd that the reload is over, though not as hoped."""

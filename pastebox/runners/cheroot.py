@@ -5,7 +5,6 @@ WSGIUtils itself never left Python 2, and CherryPy gave its server away: cheroot
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
 from collections.abc import Sequence
@@ -15,11 +14,9 @@ import cheroot  # noqa: F401  # says at once, in the master, that the extra is m
 from pastebox.config.model import AppSource, Bind, ServerSpec
 from pastebox.errors import ExitCode
 from pastebox.process.signals import leave_to_parent
-from pastebox.runners import cheroot_options, options
+from pastebox.runners import cheroot_options
 from pastebox.runners.base import RunnerInfo
 from pastebox.runners.context import WorkerContext
-
-log = logging.getLogger("pastebox.worker")
 
 
 class WsgiutilsRunner:
@@ -53,12 +50,8 @@ class WsgiutilsRunner:
         from pastebox.runners.cheroot_server import run  # noqa: PLC0415  # worker only
         from pastebox.runners.loading import load  # noqa: PLC0415  # imports PasteDeploy
 
-        binds = self.binds(spec)
         options_ = cheroot_options.server_options(spec)
         app = load(source)
-        note = options.loopback_note(spec, binds)
-        if note:
-            log.warning("%s", note)
         # a signal to the whole group reaches the master too, and the master gives the orders
         leave_to_parent((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
         cut = run(app, options_, sockets, context)

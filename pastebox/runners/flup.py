@@ -68,20 +68,6 @@ class FlupThread:
     def _values(self, spec: ServerSpec) -> flup_options.Values:
         return flup_options.evaluate(self._check(spec), self._protocol, os.environ)
 
-    def warn(self, spec: ServerSpec) -> None:
-        """Point out flup's defaults that make a container unreachable."""
-        from pastebox.runners.options import loopback_note  # noqa: PLC0415  # worker only
-
-        binds = self.binds(spec)
-        note = loopback_note(spec, binds) if binds[0].kind == "tcp" else ""
-        if note:
-            _log.warning("%s", note)
-        elif self._protocol != "fcgi" and "allowedServers" not in spec.options:
-            _log.warning(
-                "only front ends on this machine may connect: allowedServers is 127.0.0.1 by"
-                " default; name the others in it, or * for all"
-            )
-
     def serve(
         self,
         source: AppSource,
@@ -98,7 +84,6 @@ class FlupThread:
 
         values = self._values(spec)
         app = load(source)
-        self.warn(spec)
         observer = MasterObserver(context)
         limits = Limits(
             min_threads=max(1, values.min_spare),

@@ -57,7 +57,6 @@ class _Fork(FlupThread):
 
         values = self._values(spec)
         app = load(source)
-        self.warn(spec)
         counters = Counters(values.most)
         serve = functools.partial(
             serve_child, app, sockets, self._protocol, values, context, counters

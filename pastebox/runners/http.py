@@ -95,11 +95,6 @@ class HttpRunner:
         context: WorkerContext,
     ) -> int:
         """Load the application, serve it until drained; 0, or 124 when requests were cut off."""
-        note = options.loopback_note(spec, self.binds(spec))
-        if note:
-            import logging  # noqa: PLC0415  # loaded by then
-
-            logging.getLogger("pastebox.worker").warning("%s", note)
         return WaitressRunner().serve(source, for_waitress(spec), sockets, context)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pastebox.config.model import Bind, ServerSpec
 from pastebox.errors import ConfigError
@@ -68,6 +68,11 @@ def words(text: str) -> list[str]:
     """Read words with white space between them."""
     return text.split()
 
+
+PEER_CHECKED = frozenset(
+    f"flup_{protocol}_{kind}" for protocol in ("scgi", "ajp") for kind in ("thread", "fork")
+)
+"""Servers that take connections of named front ends only."""
 
 NUMBER: Row = (number, "a whole number")
 COUNT: Row = (count, "a whole number above 0")
@@ -148,12 +153,21 @@ def bare_host(text: str) -> str:
     return "" if text == "*" else text.removeprefix("[").removesuffix("]")
 
 
-def loopback_note(spec: ServerSpec, binds: tuple[Bind, ...]) -> str:
-    """Say that a default address cannot be reached from outside a container; else be empty."""
+def reach_note(spec: ServerSpec, binds: Sequence[Bind]) -> str:
+    """Say which default of a server keeps everybody outside of a container from it; else be empty.
+
+    What somebody wrote is meant; a default is pointed out.
+    """
     loopback = ("localhost", "127.0.0.1", "::1")
-    if "host" in spec.options or not all(bind.host in loopback for bind in binds):
-        return ""
-    return (
-        f"the default host of {spec.runner} is {binds[0].host}, which nothing outside of this"
-        " container reaches; set host = 0.0.0.0 in its section, or PASTEBOX_HOST"
-    )
+    is_default = not spec.options.keys() & {"host", "bind", "listen"}
+    if binds and is_default and all(bind.host in loopback for bind in binds):
+        return (
+            f"the default host of {spec.runner} is {binds[0].host}, which nothing outside of this"
+            " machine or container reaches; set host = 0.0.0.0 in its section, or PASTEBOX_HOST"
+        )
+    if spec.runner in PEER_CHECKED and "allowedServers" not in spec.options:
+        return (
+            "only front ends on this machine may connect: allowedServers is 127.0.0.1 by default;"
+            " name the others in it, or * for all"
+        )
+    return ""

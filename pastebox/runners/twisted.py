@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
 from collections.abc import Sequence
@@ -42,7 +41,7 @@ class TwistedRunner:
     def serve(
         self,
         source: AppSource,
-        spec: ServerSpec,
+        spec: ServerSpec,  # noqa: ARG002  # every runner has the same signature
         sockets: Sequence[socket.socket],
         context: WorkerContext,
     ) -> int:
@@ -50,10 +49,7 @@ class TwistedRunner:
         from pastebox.runners.loading import load  # noqa: PLC0415  # imports PasteDeploy
         from pastebox.runners.twisted_server import TwistedServer  # noqa: PLC0415  # worker only
 
-        note = options.loopback_note(spec, self.binds(spec))
         app = load(source)
-        if note:
-            logging.getLogger("pastebox.worker").warning("%s", note)
         # a signal to the whole group reaches the master too, and the master gives the orders
         leave_to_parent((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
         cut = TwistedServer(app, sockets, context).run()

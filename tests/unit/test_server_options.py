@@ -6,7 +6,10 @@ from pastebox.config.model import Bind, Origin, ServerSpec
 from pastebox.errors import ConfigError
 from pastebox.runners import http, options
 from pastebox.runners.external import ExternalRunner
-from pastebox.runners.registry import load_runner
+from pastebox.runners.registry import RUNNERS, load_runner
+
+OPEN = {"waitress", "wsgiref", "flup_fcgi_thread", "flup_fcgi_fork"}
+"""Their default address is every one of the machine, or none at all."""
 
 
 def spec_of(runner, **said):
@@ -113,12 +116,41 @@ def test_address_of_a_server_that_is_not_ours(said, binds):
     assert ExternalRunner().binds(spec_of("egg:x#y", **said)) == binds
 
 
-def test_loopback_default_is_pointed_out():
-    spec = spec_of("wsgiutils")
-    assert "PASTEBOX_HOST" in options.loopback_note(spec, binds_of("wsgiutils"))
-    chosen = spec_of("wsgiutils", host="localhost")
-    assert not options.loopback_note(chosen, binds_of("wsgiutils", host="localhost"))
-    assert not options.loopback_note(spec_of("wsgiref"), binds_of("wsgiref"))
+@pytest.mark.parametrize("name", sorted(set(RUNNERS) - {"cgi"}))
+def test_default_that_makes_a_container_unreachable_is_pointed_out(name):
+    binds = binds_of(name)
+    is_loopback = binds[0].host in ("localhost", "127.0.0.1")
+    assert is_loopback == (name not in OPEN)
+    assert ("PASTEBOX_HOST" in options.reach_note(spec_of(name), binds)) == is_loopback
+
+
+@pytest.mark.parametrize("name", sorted(set(RUNNERS) - {"cgi"}))
+def test_address_that_somebody_wrote_is_not_pointed_out(name):
+    said = {"host": "127.0.0.1", "port": "8080"}
+    said |= {"allowedServers": "127.0.0.1"} if name in options.PEER_CHECKED else {}
+    assert not options.reach_note(spec_of(name, **said), binds_of(name, **said))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        pytest.param("gunicorn", {"bind": "127.0.0.1:80"}, id="bind"),
+        pytest.param("gunicorn", {"bind": "unix:/s"}, id="bind to a socket"),
+        pytest.param("granian", {"uds": "/s"}, id="uds"),
+        pytest.param("flup_fcgi_thread", {"socket": "/s"}, id="socket"),
+    ],
+)
+def test_address_by_another_name_is_not_pointed_out(name, said):
+    assert not options.reach_note(spec_of(name, **said), binds_of(name, **said))
+
+
+def test_server_that_is_not_ours_is_left_alone():
+    assert not options.reach_note(spec_of("egg:x#y"), ())
+
+
+def test_front_ends_that_may_not_connect_are_pointed_out():
+    spec = spec_of("flup_scgi_thread", host="0.0.0.0", port="4000")
+    assert "allowedServers" in options.reach_note(spec, binds_of("flup_scgi_thread"))
 
 
 def test_value_from_the_environment_is_not_said_to_be_in_the_file():
