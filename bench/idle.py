@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench import figures
 from bench.crowd import Crowd
@@ -42,12 +42,30 @@ def live_latencies(port: int, seconds: float, found: list[float]) -> None:
         time.sleep(0.02)
 
 
+class Busy(NamedTuple):
+    """One round of load."""
+
+    rate: float
+    cpu_us: float
+
+
+def _busy(side: Side, health: int, seconds: float, live: list[float]) -> Busy:
+    """Load a server, with its health port asked beside it in every round alike."""
+    asker = threading.Thread(target=live_latencies, args=(health, seconds, live))
+    before = side.server.cpu_seconds()
+    asker.start()
+    load = side.ask(seconds, 32)
+    asker.join()
+    spent = side.server.cpu_seconds() - before
+    return Busy(load.rate, 1e6 * spent / max(1, load.requests))
+
+
 def measure(pair: Pair, given: argparse.Namespace) -> dict[str, Any]:
     """Measure one runner and print what was found."""
     keeps = not any(word in pair.runner for word in CLOSES)
     port, health = free_port(), free_port()
-    alone: list[float] = []
-    crowded: list[float] = []
+    alone: list[Busy] = []
+    crowded: list[Busy] = []
     live: list[float] = []
     left = given.idle
     with contextlib.ExitStack() as stack:
@@ -58,30 +76,30 @@ def measure(pair: Pair, given: argparse.Namespace) -> dict[str, Any]:
         side.wait()
         side.ask(1, 32)
         for _ in range(given.rounds):
-            alone.append(side.ask(given.seconds, 32).rate)
+            alone.append(_busy(side, health, given.seconds, []))
             crowd = Crowd(pair.protocol, port, given.idle, given.slow, keeps=keeps)
-            asker = threading.Thread(target=live_latencies, args=(health, given.seconds, live))
-            asker.start()
-            crowded.append(side.ask(given.seconds, 32).rate)
-            asker.join()
+            crowded.append(_busy(side, health, given.seconds, live))
             left = min(left, crowd.left())
             crowd.leave()
-        alone.append(side.ask(given.seconds, 32).rate)
+        alone.append(_busy(side, health, given.seconds, []))
     # The machine drifts: each round with the crowd stands between two without it.
-    between = [(one + other) / 2 for one, other in pairwise(alone)]
-    ratio = median(one / other for one, other in zip(crowded, between, strict=True))
-    show(f"{pair.name}, alone", alone, "req/s")
-    show(f"{pair.name}, with the crowd", crowded, "req/s")
+    between = [(one.rate + other.rate) / 2 for one, other in pairwise(alone)]
+    ratio = median(one.rate / other for one, other in zip(crowded, between, strict=True))
+    show(f"{pair.name}, alone", [one.rate for one in alone], "req/s")
+    show(f"{pair.name}, with the crowd", [one.rate for one in crowded], "req/s")
+    cpu = [median(one.cpu_us for one in some) for some in (alone, crowded)]
     live.sort()
     print(
-        f"  ratio {ratio:.3f}, {left} idle connections kept,"
+        f"  ratio {ratio:.3f}, CPU of a request {cpu[0]:.0f} and {cpu[1]:.0f} µs,"
+        f" {left} idle connections kept,"
         f" /livez p50 {live[len(live) // 2]:.1f} ms, p99 {live[int(len(live) * 0.99)]:.1f} ms",
         flush=True,
     )
     return {
         "name": pair.runner,
-        "alone": round(median(alone), 1),
-        "crowded": round(median(crowded), 1),
+        "alone": round(median(one.rate for one in alone), 1),
+        "crowded": round(median(one.rate for one in crowded), 1),
+        "cpu_us": [round(one, 1) for one in cpu],
         "ratio": round(ratio, 3),
         "kept": left,
         "livez_p99_ms": round(live[int(len(live) * 0.99)], 1),

@@ -240,14 +240,21 @@ def _waits(found: dict[str, Any]) -> list[str]:
 
 def _idle(found: dict[str, Any]) -> str:
     rows = [
-        (f"`{one['name']}`", number(one["alone"]), number(one["crowded"]), f"{one['ratio']:.2f}")
+        (
+            f"`{one['name']}`",
+            number(one["alone"]),
+            number(one["crowded"]),
+            f"{one['ratio']:.2f}",
+            *(number(us) for us in one["cpu_us"]),
+        )
         for one in found["rows"]
     ]
     text = (
         f"The rate of others beside {number(found['idle'])} idle connections"
         f" and {found['slow']} clients that send a header byte by byte ({found['date']}):"
     )
-    return f"{text}\n\n{table(('server', 'alone', 'beside them', 'ratio'), rows)}"
+    head = ("server", "alone", "beside them", "ratio", "CPU µs alone", "beside them")
+    return f"{text}\n\n{table(head, rows)}"
 
 
 def how(found: dict[str, Any]) -> str:
