@@ -61,11 +61,12 @@ GRID := var/grid
 
 grid: $(VENV)/.test ## Run every server behind every front end, write docs/reference/server-grid.md
 	@rm -f $(GRID)/*.json
-	@status=0; for python in $(PYTHONS); do \
+	@for python in $(PYTHONS); do \
 	  name=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') && \
-	  $(MAKE) --no-print-directory VENV=.venv-$$name PYTHON=$$python .venv-$$name/.test && \
-	  PASTEBOX_TEST_GRID=$(GRID)/$$name.json .venv-$$name/bin/pytest -q tests/grid || status=1; \
-	done; exit $$status
+	  $(MAKE) --no-print-directory VENV=.venv-$$name PYTHON=$$python .venv-$$name/.test || exit 1; \
+	  PASTEBOX_TEST_GRID=$(GRID)/$$name.json .venv-$$name/bin/pytest -q tests/grid -k test_cell \
+	    || echo "make grid: not every cell holds on $$python" >&2; \
+	done
 	$(BIN)/python tests/grid/publish.py $(GRID)/*.json
 
 test-image: $(VENV)/.test ## Run the image ring (needs docker)
@@ -153,7 +154,7 @@ docs: $(VENV)/.docs ## Build the documentation into docs/_build/html
 	$(BIN)/sphinx-build -W -b html docs docs/_build/html
 
 clean: ## Remove what make made; the data in var stays
-	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -path ./.git -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # --- the virtual environment -------------------------------------------------------------------

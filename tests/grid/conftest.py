@@ -22,7 +22,7 @@ from grid_rows import ROWS, Row, mark_of, sample
 from grid_stand import Stand
 
 RESULTS = os.environ.get("PASTEBOX_TEST_GRID", "")
-SERVERS = ("waitress", "gunicorn", "gevent", "granian", "twisted", "cheroot")
+SERVERS = ("waitress", "gunicorn", "gevent", "granian", "twisted", "cheroot", "bjoern", "pyuwsgi")
 PROGRAMS = {"nginx": "nginx", "Apache": "apache2", "lighttpd": "lighttpd", "haproxy": "haproxy"}
 _found = pytest.StashKey[dict[str, dict[str, str]]]()
 
@@ -126,7 +126,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def _versions() -> dict[str, str]:
     """Return the versions of the front ends and of the servers that are not ours."""
-    found = {name: metadata.version(name) for name in SERVERS}
+    installed = {one.metadata["Name"].lower(): one.version for one in metadata.distributions()}
+    found = {name: installed[name] for name in SERVERS if name in installed}
     for name, program in PROGRAMS.items():
         words = (require(program), "-v")
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=20)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests/support")]
 
 from grid_kinds import KINDS  # noqa: E402  # they are found by now
-from grid_rows import BEHIND, ROWS, Row  # noqa: E402  # likewise
+from grid_rows import BEHIND, MARKS, ROWS, Row, mark_of  # noqa: E402  # likewise
 
 PAGE = ROOT / "docs/reference/server-grid.md"
 INTRO = """\
@@ -30,15 +30,20 @@ Each ✓ holds on {pythons}, with {versions}.
 
 A number stands where something cannot be, and says why below the tables.
 Such a cell is tried as well, and the run fails if it works after all;
-n/a stands where there is nothing to try.
+n/a stands where there is nothing to try, and a number beside ✓ for a part that is left out.
 
 ## What is asked
 
 {kinds}
 
-In front of nginx, buffering is off (`proxy_buffering off` and its like);
+In nginx, buffering is off (`proxy_buffering off` and its like);
 Apache has `flushpackets=on` and, so that lengths reach the client,
-`SetEnv ap_trust_cgilike_cl 1`; lighttpd has `server.stream-response-body = 2`."""
+`SetEnv ap_trust_cgilike_cl 1`; lighttpd has `server.stream-response-body = 2`.
+
+An answer that breaks off does so when the client has its first bytes.
+When all of it comes at once, lighttpd has not sent the header yet;
+it then sends what there is without a length or chunks, which looks complete.
+mod_fcgid ends an application whose answer has broken off, and starts it again seconds later."""
 TITLES = {
     "http": "HTTP",
     "fcgi": "FastCGI",
@@ -67,7 +72,9 @@ def cell_of(results: list[dict], row: Row, kind: str) -> Cell:
             cells.append(Cell("ok"))
         elif found["outcome"] == "skipped" and not said.startswith("Skipped: needs "):
             is_none = said.startswith("Skipped: ")
-            cells.append(Cell("none" if is_none else "marked", said.removeprefix("Skipped: ")))
+            mark = mark_of(row, kind)
+            reason = mark.reason if mark else said.removeprefix("Skipped: ")
+            cells.append(Cell("none" if is_none else "marked", reason))
         else:
             cells.append(Cell("failed", said))
     order = ("failed", "marked", "none", "ok")
@@ -105,7 +112,8 @@ def page(results: list[dict], cells: dict[tuple[str, str], Cell]) -> str:
         counts=(
             f"{len(cells)} cells: {states.count('ok')} hold, "
             f"{states.count('marked')} cannot and are marked, "
-            f"{states.count('none')} have nothing to try, {states.count('failed')} fail."
+            f"{states.count('none')} have nothing to try."
+            + (f" {states.count('failed')} **failed**." if "failed" in states else "")
         ),
         kinds=_kinds(),
     )
@@ -116,7 +124,8 @@ def page(results: list[dict], cells: dict[tuple[str, str], Cell]) -> str:
 def _kinds() -> str:
     lines = ["| column | what must hold |", "| --- | --- |"]
     for name, function in KINDS.items():
-        lines.append(f"| {name} | {(function.__doc__ or '').strip()} |")
+        first = (function.__doc__ or "").strip().splitlines()[0]
+        lines.append(f"| {name} | {first.replace('``', '`')} |")
     return "\n".join(lines)
 
 
@@ -127,13 +136,19 @@ def _table(rows: list[Row], cells: dict[tuple[str, str], Cell], reasons: dict[st
         words = [f"`{row.case.name}`", row.front.name]
         for kind in KINDS:
             cell = cells[row.id, kind]
-            number = ""
-            if cell.state in ("marked", "none"):
-                number = str(reasons.setdefault(cell.reason, len(reasons) + 1))
-            signs = {"ok": "✓", "failed": "**failed**", "marked": number, "none": f"n/a {number}"}
-            words.append(signs[cell.state])
+            why = [cell.reason] if cell.state in ("marked", "none") else _left_out(row, kind)
+            numbers = [str(reasons.setdefault(reason, len(reasons) + 1)) for reason in why]
+            sign = {"ok": "✓", "failed": "**failed**", "marked": "", "none": "n/a"}[cell.state]
+            words.append(" ".join(filter(None, (sign, *numbers))))
         lines.append(words)
     return "\n".join(f"| {' | '.join(words)} |" for words in lines)
+
+
+def _left_out(row: Row, kind: str) -> list[str]:
+    """Return why a part of a column that repeats others is not asked in this row."""
+    parts = [mark.kind for mark in MARKS if mark.kind.startswith(f"{kind}:")]
+    marks = [mark_of(row, part) for part in parts]
+    return [mark.reason for mark in marks if mark is not None]
 
 
 def _and(words: list[str]) -> str:

@@ -58,14 +58,17 @@ def head(stand: Stand) -> None:
 
 
 def post_nothing(stand: Stand) -> None:
+    """A body of no bytes."""
     _post(stand, b"")
 
 
 def post_1mb(stand: Stand) -> None:
+    """A body arrives whole, by its digest."""
     _post(stand, BLOCK)
 
 
 def post_50mb(stand: Stand) -> None:
+    """A body arrives whole, by its digest."""
     _post(stand, BIG * BLOCK)
 
 
@@ -83,17 +86,19 @@ def chunked(stand: Stand) -> None:
 
 
 def put(stand: Stand) -> None:
-    """Read by lines."""
+    """A body that the application reads by lines."""
     body = b"one\n" + b"two\n" * 1000 + b"three"
     reply = stand.client.ask("PUT", stand.row.front.base + "/lines", body)
     assert (reply.status, reply.text) == (200, r"b'one\n' 1001 b'\nthree'")
 
 
 def no_content(stand: Stand) -> None:
+    """No body, no length, and the connection goes on."""
     _bodiless(stand, 204)
 
 
 def not_modified(stand: Stand) -> None:
+    """No body, the ETag, and the connection goes on."""
     reply = _bodiless(stand, 304)
     assert reply.headers["etag"] == '"x"'
 
@@ -130,6 +135,7 @@ def write(stand: Stand) -> None:
 
 
 def download(stand: Stand) -> None:
+    """50 MB with their length, by their digest."""
     with contextlib.closing(stand.client.connection()) as connection:
         connection.request("GET", f"{stand.row.front.base}/big?mb={BIG}")
         response = connection.getresponse()
@@ -235,7 +241,7 @@ def keep_alive(stand: Stand) -> None:
 
 
 def unix(stand: Stand) -> None:
-    """Every kind again, over a unix socket."""
+    """Every kind again, over a unix socket; what is marked in the row is left out."""
     _again(stand, "unix", list(KINDS))
 
 
