@@ -97,6 +97,8 @@ def _peer(case: Case) -> Peer:
     )
 
 
+FOREIGN = ("external", "bjoern", "uwsgi")
+"""Servers that are not ours: what they lose is counted, and no failure."""
 RUNNERS = tuple(case.name for case in CASES)
 _PEERS = {
     **{case.name: _peer(case) for case in CASES},
