@@ -7,16 +7,14 @@ import pytest
 from app_process import Call
 from contract_cases import CASES
 from stop_load import SHORT, stop_once
+from stop_peers import FOREIGN
 
 pytestmark = pytest.mark.process
 
-LOSSY = ("external", "bjoern", "uwsgi")
-"""What is not ours and knows no drain; the servers' reference has its numbers."""
+STRICT = [pytest.param(case, id=case.name) for case in CASES if case.name not in FOREIGN]
 
 
-@pytest.mark.parametrize(
-    "case", [one for one in CASES if one.name not in LOSSY], ids=lambda c: c.name
-)
+@pytest.mark.parametrize("case", STRICT)
 def test_stop_under_load_loses_nothing(tmp_path, case):
     if case.missing:
         pytest.skip(case.missing)
