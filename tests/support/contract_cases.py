@@ -49,6 +49,8 @@ class Case(NamedTuple):
         return "" if found else f"{self.module} is not installed"
 
 
+TO_BUILD = frozenset({"bjoern"})
+"""What pip has to compile against headers of the system: never required, tested where it is."""
 _ITS_OWN = {
     "test_hup_refuses_no_connection": "it binds by itself, so nothing listens meanwhile",
     "test_unknown_option_is_78_and_named_with_its_line": "it checks its options by itself",
