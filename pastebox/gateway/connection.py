@@ -29,6 +29,25 @@ _NOW = socket.MSG_DONTWAIT
 _RESET = struct.pack("ii", 1, 0)
 
 
+class _Closed:
+    """The wire of a connection that is no more.
+
+    A wire knows its connection; were both to know each other for ever, all that they hold would
+    stay until the next collection of garbage.
+    """
+
+    is_midway = has_head = False
+
+    def feed(self, data: bytes) -> None:
+        """Take nothing."""
+
+    def close(self) -> None:
+        """Hold nothing."""
+
+
+_CLOSED = _Closed()
+
+
 class Connection:
     """A peer. ``wire`` is set by who makes it."""
 
@@ -177,6 +196,7 @@ class Connection:
         """Close in the thread that answered: the poller has never heard of this connection."""
         self.is_closed = True
         self.sock.close()
+        self.wire = _CLOSED
         self.gateway.connections.discard(self)
 
     def _doom(self) -> None:
@@ -233,4 +253,5 @@ class Connection:
             if self._room is not None:
                 self._room.notify_all()
             self.sock.close()
-        self.wire.close()
+        wire, self.wire = self.wire, _CLOSED
+        wire.close()
