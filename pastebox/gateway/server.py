@@ -55,6 +55,7 @@ class Gateway:
         self.traits = traits
         self.observer = observer
         self.notes = Sparing(_log)
+        self._room = memoryview(bytearray(_RECEIVED_AT_ONCE))  # a new one each time splits the heap
         self.connections: set[Connection] = set()
         self.is_lame = False
         self.drain: Drain | None = None
@@ -182,7 +183,8 @@ class Gateway:
     def receive(self, connection: Connection) -> None:
         """Take what has come, once."""
         try:
-            data = connection.sock.recv(_RECEIVED_AT_ONCE, _NOW)
+            size = connection.sock.recv_into(self._room, 0, _NOW)
+            data = bytes(self._room[:size])
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
