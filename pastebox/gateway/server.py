@@ -71,8 +71,7 @@ class Gateway:
         self._watched: dict[int, Callable[[], None]] = {}
         self._changed: deque[Connection] = deque()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._is_woken = False
-        self._has_waiting = False
+        self._is_woken = self._has_waiting = False
         self._next_maintenance = self._next_tick = 0.0
         self._poller.register(self._wake_read, _IN)
         self.door = Door(self, self._poller, sockets)
@@ -183,8 +182,7 @@ class Gateway:
     def receive(self, connection: Connection) -> None:
         """Take what has come, once."""
         try:
-            size = connection.sock.recv_into(self._room, 0, _NOW)
-            data = bytes(self._room[:size])
+            data = bytes(self._room[: connection.sock.recv_into(self._room, 0, _NOW)])
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
