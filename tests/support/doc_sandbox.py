@@ -227,6 +227,9 @@ class Sandbox:
         words = (
             f"env -u PIP_NO_INDEX -u PIP_FIND_LINKS HOME={home} PASTEBOX_DATA_DIR={self.root}/var"
         )
+        # "id=ca_bundle,src=FILE" is what make knows as CA_BUNDLE
+        for name, path in re.findall(r"id=(\w+),src=(\S+)", " ".join(self._build_flags)):
+            words += f" {name.upper()}={path}"
         text = re.sub(r"^make ", f"{words} make -C {ROOT} ", text)
         if self._image is None:
             return self._local(text)
