@@ -153,6 +153,28 @@ class Settings:
         "a request that runs longer is logged with the stack of its thread; 0 for never",
         metavar="TIME",
     )
+    reload = Option(
+        "development",
+        "off",
+        one_of("auto", "events", "poll", "off"),
+        "follow changes of code, templates and INI: by events, by polling, or as the files need",
+    )
+    reload_wait = Option(
+        "development",
+        "10s",
+        SECONDS,
+        "how long requests wait for changed code to load before the old code answers them",
+        metavar="TIME",
+    )
+    watch = unset(
+        "development",
+        WORDS,
+        "more files to follow, as patterns such as data/**/*.csv",
+        metavar="PATTERNS",
+    )
+    dev = Option(
+        "development", "off", FLAG, "show errors of loading as a page; never for the public"
+    )
     health_host = Option("health", "127.0.0.1", TEXT, "address of the health port", metavar="HOST")
     health_port = Option(
         "health", "9090", PORT_OR_OFF, "port of /livez, /readyz, /metrics; or off", metavar="PORT"

@@ -231,6 +231,11 @@ class Status:
     # What follows.
 
     @property
+    def last_trouble(self) -> str:
+        """What went wrong last."""
+        return self._troubles[-1].text if self._troubles else ""
+
+    @property
     def phase(self) -> str:
         """The present phase."""
         return self._phase

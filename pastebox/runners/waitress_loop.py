@@ -29,7 +29,7 @@ from pastebox.process.signals import pipe
 from pastebox.process.stacks import Running
 from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
-from pastebox.runners.orders import DRAIN, LAME
+from pastebox.runners.orders import DRAIN, HOLD, LAME, RESUME
 from pastebox.runners.waitress_channel import Channel
 from pastebox.runners.waitress_drain import Drain, drain_within, linger
 from pastebox.runners.waitress_listen import PolledMap, TaskPool, TcpListener, UnixListener
@@ -79,6 +79,7 @@ class WaitressLoop:
         self._next_maintenance = self._next_heartbeat = 0.0
         self._accepts_again_at = self._complains_again_at = 0.0
         self.is_accepting = True
+        self.is_held = False
         pool = TaskPool(adj.threads)
         self.listeners = [self._listener(app, sock, pool) for sock in sockets]
         context.orders.setblocking(False)
@@ -293,16 +294,30 @@ class WaitressLoop:
         """Leave newcomers in the kernel's queue for a moment."""
         now = time.monotonic()
         self._accepts_again_at = now + 0.1
-        if self.is_accepting:
-            self.is_accepting = False
-            for listener in self.listeners:
-                self._poller.unregister(listener._fileno)  # noqa: SLF001  # waitress's name
-            if now >= self._complains_again_at:
-                self._complains_again_at = now + _COMPLAINT_S
-                told = " ".join(f"{name}={value}" for name, value in facts.items())
-                self.listeners[0].logger.warning("not accepting: %s %s", reason, told)
+        if self._stop_accepting() and now >= self._complains_again_at:
+            self._complains_again_at = now + _COMPLAINT_S
+            told = " ".join(f"{name}={value}" for name, value in facts.items())
+            self.listeners[0].logger.warning("not accepting: %s %s", reason, told)
+
+    def _stop_accepting(self) -> bool:
+        """Leave newcomers in the kernel's queue; false if they are left there already."""
+        was_accepting, self.is_accepting = self.is_accepting, False
+        for listener in self.listeners if was_accepting else ():
+            self._poller.unregister(listener._fileno)  # noqa: SLF001  # waitress's name
+        return was_accepting
+
+    def _hold(self, *, is_held: bool) -> None:
+        """Leave newcomers to the next generation, and close what was opened ahead of a request."""
+        self.is_held = is_held and self.drain is None
+        if self.is_held:
+            self._stop_accepting()
+            for channel in self._evictable():
+                channel.will_close = True
+                self.review(channel)
 
     def _accept_again(self) -> None:
+        if self.is_held:
+            return
         if self.is_full and not self._evictable():
             self._accepts_again_at = time.monotonic() + 0.1
             return
@@ -331,6 +346,8 @@ class WaitressLoop:
         for line in lines:
             if line + b"\n" == LAME:
                 self.lame = True
+            elif line + b"\n" in (HOLD, RESUME):
+                self._hold(is_held=line + b"\n" == HOLD)
             elif line.startswith(DRAIN):
                 self.start_drain(float(line.split()[1]))
         if not data:  # the master is gone

@@ -1,0 +1,204 @@
+"""The development loop: what is saved is what answers the next request.
+
+A change has the serving generation leave newcomers in the queue at once. The next generation
+takes them; when it fails to load, the old one does, and shows why.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+
+from pastebox.master.fleet import Fleet
+from pastebox.master.generation import State
+from pastebox.master.prepare import Prepared
+from pastebox.master.request import ServeRequest
+from pastebox.master.watching import Message, Watching
+from pastebox.observe.status import Status
+from pastebox.process.loop import Loop, Timer
+from pastebox.runners.loading import ANSWERS_ERRORS, SHOWS_ERRORS, WATCHER
+from pastebox.watch.child import Plan
+from pastebox.watch.configured import files_of
+from pastebox.watch.globs import Pattern, patterns
+from pastebox.watch.interest import CODE
+
+log = logging.getLogger("pastebox.master")
+
+_MOST_GENERATIONS = 4
+"""With more of them the oldest must hurry: a stream that never ends would keep it for ever."""
+_HURRY_S = 1.0
+_SPARE_AFTER_S = 0.05
+
+
+class Development:
+    """What reloading on a change adds to the master.
+
+    Args:
+        loop: the master's.
+        fleet: the generations.
+        status: is told what went wrong.
+        request: what is served; its environment reaches the workers.
+        prepared: the first state of it.
+        in_child: gives up, in the child, what is the master's alone.
+        reload: loads a new generation.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        fleet: Fleet,
+        status: Status,
+        *,
+        request: ServeRequest,
+        prepared: Prepared,
+        in_child: Callable[[], None],
+        reload: Callable[[], None],
+    ) -> None:
+        self._loop = loop
+        self._fleet = fleet
+        self._status = status
+        self._request = request
+        self._reload = reload
+        self._wait_s = prepared.settings.reload_wait
+        self._held: Timer | None = None
+        self._failure = ""
+        self._ahead: list[str] = []
+        self._has_failed = False
+        settings = prepared.settings
+
+        def plan(board: int) -> Plan:
+            return Plan(
+                settings.reload,
+                _patterns(prepared),
+                tuple(files_of(prepared.config, request.environ)),
+                board,
+            )
+
+        self._watching: Watching | None = Watching(
+            loop,
+            plan,
+            in_child=in_child,
+            tell=self._hear,
+            directory=request.environ.get("TMPDIR", "/tmp"),  # noqa: S108  # only where there is no abstract name space
+        )
+        request.environ[WATCHER] = self._watching.address
+        request.environ[ANSWERS_ERRORS] = "1"
+        if settings.dev:
+            request.environ[SHOWS_ERRORS] = "1"
+
+    # -- what the master tells -------------------------------------------------------------
+
+    def served(self, prepared: Prepared) -> None:
+        """The new code answers."""
+        self._request.environ.pop(ANSWERS_ERRORS, None)
+        self._release()
+        self._wait_s = prepared.settings.reload_wait
+        if self._watching is not None:
+            self._watching.board.write("")
+            self._watching.order(
+                failed=False, files=list(files_of(prepared.config, self._request.environ))
+            )
+        serving = self._fleet.serving
+        if serving is not None:
+            serving.order_lame()  # a kept connection would stay with the old code
+        self._loop.call_later(_SPARE_AFTER_S, self._keep_spare)
+
+    def failed(self) -> None:
+        """The new code does not load: the old one goes on, and shows why."""
+        self._has_failed = True
+        self._release()
+        serving = self._fleet.serving
+        if serving is not None:
+            serving.order_resume()
+        if self._watching is not None:
+            self._watching.board.write(self._failure or self._status.last_trouble)
+            self._watching.order(failed=True)
+        self._keep_spare()
+
+    def stopping(self) -> None:
+        """Nothing follows: what waits is answered by what is there."""
+        self._release()
+        if self._fleet.serving is not None:
+            self._fleet.serving.order_resume()
+
+    def child_ended(self, pid: int) -> None:
+        """A child that is no worker has ended."""
+        self._fleet.spare_ended(pid)
+        if self._watching is not None and pid == self._watching.pid:
+            self._watching.forget()
+            self._watching = None
+            log.error("the watcher has ended: changes are no longer followed, HUP still reloads")
+
+    def close_in_child(self) -> None:
+        """Give the descriptor back in a forked child."""
+        if self._watching is not None:
+            self._watching.close_in_child()
+
+    def close(self) -> None:
+        """End the watcher."""
+        if self._watching is not None:
+            self._watching.close()
+
+    # -- what the watcher tells --------------------------------------------------------------
+
+    def _hear(self, message: Message) -> None:
+        if "chosen" in message:
+            log.info("%s", message["chosen"])
+        if "warning" in message:
+            log.warning("%s", message["warning"])
+        if "others" in message:
+            self._ahead = message["others"]
+        if "failure" in message:
+            self._failed_because(message["failure"])
+        if message.get("kind") == CODE and not self._fleet.is_stopping:
+            self._changed(message["changed"], message["count"])
+
+    def _failed_because(self, text: str) -> None:
+        """Keep what a worker said; it may come before or after the end of its process."""
+        self._failure = text
+        if self._has_failed and self._watching is not None:
+            self._watching.board.write(text)
+
+    def _changed(self, paths: list[str], count: int) -> None:
+        more = f" and {count - 1} more" if count > 1 else ""
+        log.info("changed: %s%s", paths[0], more)
+        self._failure = ""
+        self._has_failed = False
+        self._fleet.supersede()
+        self._hold()
+        self._hurry_the_oldest()
+        self._reload()
+
+    def _hold(self) -> None:
+        serving = self._fleet.serving
+        if serving is None or self._wait_s <= 0:
+            return
+        self._release()
+        serving.order_hold()
+        self._held = self._loop.call_later(self._wait_s, self._wait_is_over)
+
+    def _wait_is_over(self) -> None:
+        self._held = None
+        if self._fleet.serving is not None:
+            log.warning("still loading after %g s: the old code answers meanwhile", self._wait_s)
+            self._fleet.serving.order_resume()
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+
+    def _hurry_the_oldest(self) -> None:
+        leaving = [one for one in self._fleet.generations if one.state is State.DRAINING]
+        for generation in leaving[: max(0, len(leaving) + 2 - _MOST_GENERATIONS)]:
+            generation.order_drain(_HURRY_S)
+
+    def _keep_spare(self) -> None:
+        self._fleet.keep_spare()
+
+
+def _patterns(prepared: Prepared) -> tuple[Pattern, ...]:
+    settings, spec = prepared.settings, prepared.source.spec
+    directory = os.path.dirname(spec.path) if spec.scheme == "config" else os.getcwd()
+    return patterns(settings.watch or (), directory, settings.given("watch"))

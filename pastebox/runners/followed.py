@@ -1,0 +1,108 @@
+"""An application while one works on it: the watcher is told of its modules, and of its failures."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pastebox.config.model import AppSource, WSGIApp
+from pastebox.errors import PasteboxError
+from pastebox.runners.inject import inject
+from pastebox.runners.loading import ANSWERS_ERRORS, SHOWS_ERRORS, WATCHER
+from pastebox.watch.page import page, panel
+from pastebox.watch.reporter import Reporter
+
+
+def load_followed(source: AppSource, load: Callable[[AppSource], WSGIApp]) -> WSGIApp:
+    """Return the application, or one that says why there is none where nothing else would answer.
+
+    Raises:
+        PasteboxError: as ``load`` does.
+        SystemExit: the application's own.
+    """
+    reporter = Reporter(os.environ.pop(WATCHER))
+    answers = os.environ.pop(ANSWERS_ERRORS, "") != ""
+    shows = os.environ.pop(SHOWS_ERRORS, "") != ""
+    try:
+        app = load(source)
+    except BaseException as error:
+        text = _told(error)
+        reporter.failed(error.__cause__ or error, text)
+        if not answers or not isinstance(error, PasteboxError | SystemExit):
+            raise
+        _print(error)
+        return FailedApp(text if shows else "")
+    reporter.loaded()
+    return Followed(app, reporter, shows=shows)
+
+
+class Followed:
+    """The application, its later imports told, and errors of newer code shown on its pages."""
+
+    def __init__(self, app: WSGIApp, reporter: Reporter, *, shows: bool) -> None:
+        self._app = app
+        self._reporter = reporter
+        self._shows = shows
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request."""
+        self._look_at_imports()
+        try:
+            return self._answer(environ, start_response)
+        finally:
+            self._look_at_imports()
+
+    def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        board = self._reporter.board
+        text = board.read() if self._shows and board is not None else ""
+        if not text:
+            return self._app(environ, start_response)
+        return inject(self._app, environ, start_response, panel(text), is_passing=True)
+
+    def _look_at_imports(self) -> None:
+        if self._lock.acquire(blocking=False):
+            try:
+                self._reporter.more()
+            finally:
+                self._lock.release()
+
+
+class FailedApp:
+    """Answers in place of an application that has never loaded."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Say so."""
+        if self._text:
+            body, kind = page(self._text), "text/html; charset=utf-8"
+        else:
+            body, kind = b"the application does not load; the log says why\n", "text/plain"
+        headers = [
+            ("Content-Type", kind),
+            ("Content-Length", str(len(body))),
+            ("Cache-Control", "no-store"),
+        ]
+        start_response("503 Service Unavailable", headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+
+def _told(error: BaseException) -> str:
+    if not isinstance(error, PasteboxError):
+        return f"the application ended the process while it was loaded: {error!r}"
+    if error.__cause__ is None:
+        return error.render()
+    from pastebox.process.report import application_traceback  # noqa: PLC0415  # failures only
+
+    return application_traceback(error.__cause__) + error.render()
+
+
+def _print(error: BaseException) -> None:
+    from pastebox.observe.logs import tell  # noqa: PLC0415  # failures only
+
+    if isinstance(error, PasteboxError):
+        tell(error)
