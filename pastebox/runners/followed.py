@@ -11,6 +11,7 @@ from pastebox.config.model import AppSource, WSGIApp
 from pastebox.errors import PasteboxError
 from pastebox.runners.inject import inject
 from pastebox.runners.loading import ANSWERS_ERRORS, SHOWS_ERRORS, WATCHER
+from pastebox.watch.bytecode import keep_no_fresh_bytecode
 from pastebox.watch.page import page, panel
 from pastebox.watch.reporter import Reporter
 
@@ -22,6 +23,7 @@ def load_followed(source: AppSource, load: Callable[[AppSource], WSGIApp]) -> WS
         PasteboxError: as ``load`` does.
         SystemExit: the application's own.
     """
+    keep_no_fresh_bytecode()
     reporter = Reporter(os.environ.pop(WATCHER))
     answers = os.environ.pop(ANSWERS_ERRORS, "") != ""
     shows = os.environ.pop(SHOWS_ERRORS, "") != ""

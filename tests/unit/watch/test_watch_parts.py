@@ -7,6 +7,7 @@ import types
 import pytest
 
 from pastebox.errors import ConfigError
+from pastebox.watch.bytecode import is_fresh
 from pastebox.watch.git import is_locked
 from pastebox.watch.globs import patterns
 from pastebox.watch.interest import ASSET, CODE, DORMANT, Interest
@@ -243,6 +244,20 @@ def test_missing_module_may_appear_where_somebody_edits():
     library = library_directories()
     found = files_of_missing("wiki.new", ["/src", library[0], "/x/site-packages"], library)
     assert found == ["/src/wiki/new.py", "/src/wiki/new/__init__.py"]
+
+
+FRESH = [
+    pytest.param(0, 999, True, id="this second"),
+    pytest.param(0, 1005, True, id="ahead"),
+    pytest.param(0, 990, False, id="aged"),
+    pytest.param(1, 999, False, id="by its hash"),
+]
+
+
+@pytest.mark.parametrize(("flags", "mtime", "expected"), FRESH)
+def test_bytecode_of_a_fresh_source_is_not_kept(flags, mtime, expected):
+    header = b"magi" + flags.to_bytes(4, "little") + mtime.to_bytes(4, "little") + bytes(4)
+    assert is_fresh(header, 1000.5) is expected
 
 
 def test_outermost_package_of_a_file(tmp_path):
