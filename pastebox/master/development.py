@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pastebox.master.fleet import Fleet
 from pastebox.master.generation import State
@@ -71,7 +71,7 @@ class Development:
             return Plan(
                 settings.reload,
                 _patterns(prepared),
-                tuple(files_of(prepared.config, request.environ)),
+                tuple(_files(prepared, request.environ)),
                 board,
             )
 
@@ -96,9 +96,7 @@ class Development:
         self._wait_s = prepared.settings.reload_wait
         if self._watching is not None:
             self._watching.board.write("")
-            self._watching.order(
-                failed=False, files=list(files_of(prepared.config, self._request.environ))
-            )
+            self._watching.order(failed=False, files=_files(prepared, self._request.environ))
         serving = self._fleet.serving
         if serving is not None:
             serving.order_lame()  # a kept connection would stay with the old code
@@ -112,7 +110,7 @@ class Development:
         if serving is not None:
             serving.order_resume()
         if self._watching is not None:
-            self._watching.board.write(self._failure or self._status.last_trouble)
+            self._watching.board.write(self._failure or self._status.snapshot().troubles[-1].text)
             self._watching.order(failed=True)
         self._keep_spare()
 
@@ -198,7 +196,16 @@ class Development:
         self._fleet.keep_spare()
 
 
+def _files(prepared: Prepared, environ: Mapping[str, str]) -> list[str]:
+    """Return the files of the configuration, unless it has a policy of its own."""
+    if prepared.settings.given("on_config_change") is not None:
+        return []
+    return files_of(prepared.config, environ)
+
+
 def _patterns(prepared: Prepared) -> tuple[Pattern, ...]:
     settings, spec = prepared.settings, prepared.source.spec
     directory = os.path.dirname(spec.path) if spec.scheme == "config" else os.getcwd()
-    return patterns(settings.watch or (), directory, settings.given("watch"))
+    found = patterns(settings.watch or (), directory, settings.given("watch"))
+    overlays = patterns((f"{settings.overlay_dir}/*.ini",), "/", None)
+    return found if settings.given("on_config_change") else (*found, *overlays)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pastebox.config.model import ConfigSpec
 from pastebox.errors import ExitCode
 from pastebox.master import first_boot, last_hooks
+from pastebox.master.changes import Changes
 from pastebox.master.doors import Doors
 from pastebox.master.fleet import Fleet
 from pastebox.master.generation import Generation
@@ -33,7 +34,6 @@ from pastebox.runners.options import reach_note
 from pastebox.settings import Settings, unknown_names
 
 if TYPE_CHECKING:
-    from pastebox.master.development import Development
     from pastebox.master.health import Health
 
 log = logging.getLogger("pastebox.master")
@@ -76,7 +76,15 @@ class Master:
             tell_systemd=self._tell_systemd,
             failed=self.reload_failed,
         )
-        self._development: Development | None = None
+        self._changes = Changes(
+            self.loop,
+            self._fleet,
+            self.status,
+            request,
+            self._reload,
+            in_child=self._in_child,
+            end=self._begin_stop,
+        )
 
     def run(self) -> int:
         """Serve until told to stop; return the exit status.
@@ -158,8 +166,7 @@ class Master:
             self._doors.take(bind_application(self.request, self._prepared))
         self._doors.listen()
         self.status.enter(phases.LOADING)
-        if self._prepared.settings.reload != "off":
-            self._follow(self._prepared)
+        self._changes.begin(self._prepared)
         self._fleet.start(self._prepared, self._doors.sockets)
         self._tell_facts(self._prepared)
 
@@ -167,19 +174,6 @@ class Master:
     def _tell_notes(prepared: Prepared | None) -> None:
         for note in prepared.spec.notes if prepared is not None else ():
             log.info("%s", note)
-
-    def _follow(self, prepared: Prepared) -> None:
-        from pastebox.master.development import Development  # noqa: PLC0415  # where it is wanted
-
-        self._development = Development(
-            self.loop,
-            self._fleet,
-            self.status,
-            request=self.request,
-            prepared=prepared,
-            in_child=self._in_child,
-            reload=lambda: self._reload.ask(self._prepared, at_once=True),
-        )
 
     def _tell_facts(self, prepared: Prepared) -> None:
         binds = addresses(prepared, self._doors.sockets)
@@ -195,19 +189,20 @@ class Master:
         if self._health is not None:
             self._health.close_in_child()
         self._fleet.close_orders_in_child()
-        if self._development is not None:
-            self._development.close_in_child()
+        self._changes.close_in_child()
 
     # -- what becomes of the workers (the fleet's observer) --------------------------------
 
     def generation_serves(self, generation: Generation, before: Generation | None) -> None:
         """Say so, to the log and to systemd."""
         self._prepared = generation.prepared
-        if self._development is not None:
-            self._development.served(generation.prepared)
+        self._changes.served(generation.prepared)
         self._tell_systemd(READY=1, STATUS=f"serving generation {generation.number}")
         has_moved = self._doors.settle()
         if before is not None:
+            configure(
+                generation.prepared.settings.log_format, generation.prepared.settings.log_level
+            )
             log.info("generation %d serves, generation %d drains", generation.number, before.number)
             if has_moved:
                 told = addresses(generation.prepared, self._doors.sockets)
@@ -233,8 +228,7 @@ class Master:
     def reload_failed(self) -> None:
         """Tell systemd that the reload is over, though not as hoped."""
         self._doors.drop()
-        if self._development is not None:
-            self._development.failed()
+        self._changes.failed()
         self._tell_systemd(READY=1)
 
     def workers_failed(self, code: int) -> None:
@@ -270,8 +264,7 @@ class Master:
     def _begin_stop(self, reason: str) -> None:
         self.status.drain_started()
         self._tell_systemd(STOPPING=1, STATUS="draining")
-        if self._development is not None:
-            self._development.stopping()
+        self._changes.stopping()
         if self._boot is not None:
             # first boot passes the signal on to its step, and kills it when it comes again
             log.info("stopping during first boot reason=%s", reason)
@@ -291,8 +284,7 @@ class Master:
 
     def _close(self) -> None:
         self._fleet.kill_all()
-        if self._development is not None:
-            self._development.close()
+        self._changes.close()
         self._doors.close()
         if self._health is not None:
             self._health.close()
@@ -327,8 +319,8 @@ class Master:
                 self._fleet.worker_ended(*found, status)
             elif self._boot is not None and pid == self._boot.pid:
                 self._boot_ended(self._boot, status)
-            elif self._development is not None:
-                self._development.child_ended(pid)
+            else:
+                self._changes.child_ended(pid)
 
     def _take_notifications(self) -> None:
         for message in self._notify.receive():

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from pastebox.observe.counters import Counters
+from pastebox.observe.drift import DriftNote
 from pastebox.observe.snapshot import (
     Check,
     PhaseFact,
@@ -81,6 +82,7 @@ class Status:
     ) -> None:
         self.counters: Counters | None = None
         """Set by the master once it knows how many workers there can be."""
+        self.drift = DriftNote()
         self._clock = clock
         self._wall = wall
         self._watchdog_s = watchdog_s
@@ -231,11 +233,6 @@ class Status:
     # What follows.
 
     @property
-    def last_trouble(self) -> str:
-        """What went wrong last."""
-        return self._troubles[-1].text if self._troubles else ""
-
-    @property
     def phase(self) -> str:
         """The present phase."""
         return self._phase
@@ -316,6 +313,8 @@ class Status:
             settings=self._settings,
             versions=self._versions,
             troubles=tuple(self._troubles),
+            drift=self.drift.text,
+            drifts=self.drift.count,
         )
 
     @property

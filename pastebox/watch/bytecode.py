@@ -23,7 +23,7 @@ def keep_no_fresh_bytecode() -> None:
         if not is_fresh(data, time.time()):
             write(self, path, data, **how)
 
-    SourceFileLoader.set_data = set_data  # type: ignore[method-assign]  # the hook for this
+    SourceFileLoader.set_data = set_data  # type: ignore[method-assign, assignment]  # the hook for this
 
 
 def is_fresh(data: bytes, now: float) -> bool:

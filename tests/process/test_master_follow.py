@@ -1,4 +1,4 @@
-"""The development loop: what is saved answers the next request, and what is broken breaks nothing."""
+"""The development loop: what is saved answers the next request; what is broken breaks nothing."""
 
 import http.client
 import re
@@ -145,7 +145,8 @@ def test_module_that_is_imported_late_is_followed(serve):
         code=APP.replace(
             "def do_(self",
             "def do_late(self, environ, start_response, query):\n"
-            "        import late\n        return self.text(start_response, late.WORD)\n\n    def do_(self",
+            "        import late\n        return self.text(start_response, late.WORD)\n\n"
+            "    def do_(self",
         ),
         PASTEBOX_RELOAD="events",
     )
