@@ -99,13 +99,11 @@ class Status:
         self._serving: int | None = None
         self._workers: dict[int, _Worker] = {}
         self._deaths: deque[float] = deque(maxlen=CRASH_LOOP_DEATHS)
-        self._restarts = 0
-        self._recycled = 0
+        self._restarts = self._recycled = 0
         self._reload_failures = 0
         self._drain_began: float | None = None
-        self._drains = 0
+        self._drains = self._cut = 0
         self._last_drain_s: float | None = None
-        self._cut = 0
         self._ini = ""
         self._binds: tuple[str, ...] = ()
         self._settings: tuple[SettingFact, ...] = ()
