@@ -173,6 +173,12 @@ class Settings:
         "how long requests wait for changed code to load before the old code answers them",
         metavar="TIME",
     )
+    reload_ahead = Option(
+        "development",
+        "on",
+        FLAG,
+        "import what is installed before a change comes; off for a library that minds its order",
+    )
     watch = unset(
         "development",
         WORDS,

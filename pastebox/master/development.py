@@ -18,6 +18,7 @@ from pastebox.master.watching import Message, Watching
 from pastebox.observe.status import Status
 from pastebox.process.loop import Loop, Timer
 from pastebox.runners.loading import ANSWERS_ERRORS, SHOWS_ERRORS, WATCHER
+from pastebox.watch.ahead import import_ahead
 from pastebox.watch.child import Plan
 from pastebox.watch.configured import files_of
 from pastebox.watch.globs import Pattern, patterns
@@ -28,7 +29,7 @@ log = logging.getLogger("pastebox.master")
 _MOST_GENERATIONS = 4
 """With more of them the oldest must hurry: a stream that never ends would keep it for ever."""
 _HURRY_S = 1.0
-_SPARE_AFTER_S = 0.05
+_SPARE_AFTER_S = 0.1
 
 
 class Development:
@@ -61,9 +62,10 @@ class Development:
         self._request = request
         self._reload = reload
         self._wait_s = prepared.settings.reload_wait
+        self._looks_ahead = prepared.settings.reload_ahead
         self._held: Timer | None = None
         self._failure = ""
-        self._ahead: list[str] = []
+        self._ahead: tuple[list[str], list[str]] = [], []
         self._has_failed = False
         settings = prepared.settings
 
@@ -94,6 +96,7 @@ class Development:
         self._request.environ.pop(ANSWERS_ERRORS, None)
         self._release()
         self._wait_s = prepared.settings.reload_wait
+        self._looks_ahead = prepared.settings.reload_ahead
         if self._watching is not None:
             self._watching.board.write("")
             self._watching.order(failed=False, files=_files(prepared, self._request.environ))
@@ -146,7 +149,7 @@ class Development:
         if "warning" in message:
             log.warning("%s", message["warning"])
         if "others" in message:
-            self._ahead = message["others"]
+            self._ahead = message["others"], message["edited"]
         if "failure" in message:
             self._failed_because(message["failure"])
         if message.get("kind") == CODE and not self._fleet.is_stopping:
@@ -193,7 +196,8 @@ class Development:
             generation.order_drain(_HURRY_S)
 
     def _keep_spare(self) -> None:
-        self._fleet.keep_spare()
+        names, edited = self._ahead if self._looks_ahead else ([], [])
+        self._fleet.keep_spare(lambda is_over: import_ahead(names, edited, is_over))
 
 
 def _files(prepared: Prepared, environ: Mapping[str, str]) -> list[str]:

@@ -109,6 +109,11 @@ class Doors:
         for one in self.sockets:
             one.close()
 
+    def close_in_child(self) -> None:
+        """Give them back in a forked child, where they would outlive the address."""
+        for one in _flat({**(self._next or {}), **self._open}):
+            one.close()
+
     def close(self) -> None:
         """Leave nothing behind."""
         self.drop()

@@ -14,7 +14,7 @@ from pastebox.errors import ExitCode
 from pastebox.master.budget import RestartBudget
 from pastebox.master.generation import Generation, State
 from pastebox.master.prepare import Prepared
-from pastebox.master.worker import Worker, close_all, start_worker
+from pastebox.master.worker import Ahead, Worker, close_all, start_worker
 from pastebox.observe.counters import Counters
 from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
@@ -136,8 +136,8 @@ class Fleet:
         if loaders:
             self._loop.call_later(_LOADERS_KILLED_AFTER_S, kill)
 
-    def keep_spare(self, ahead: Sequence[str] = ()) -> None:
-        """Have a blank worker at hand for the next generation; ``ahead`` is imported in it."""
+    def keep_spare(self, ahead: Ahead) -> None:
+        """Have a blank worker at hand for the next generation; ``ahead`` is called in it."""
         if self._early is None and not self.is_stopping:
             self._early = start_worker(self._in_child, ahead)
 

@@ -188,6 +188,7 @@ class Master:
         self._notify.close_in_child()
         if self._health is not None:
             self._health.close_in_child()
+        self._doors.close_in_child()
         self._fleet.close_orders_in_child()
         self._changes.close_in_child()
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pastebox.runners.job import Job
 
 
+Ahead = Callable[[Callable[[], bool]], None]
+
+
 class Worker:
     """A worker: its pid, its slot in the counters, and the way to give it a job and orders."""
 
@@ -69,20 +72,20 @@ class Worker:
             os.kill(self.pid, number)
 
 
-def start_worker(in_child: Callable[[], None], ahead: Sequence[str] = ()) -> Worker:
+def start_worker(in_child: Callable[[], None], ahead: Ahead | None = None) -> Worker:
     """Fork a blank worker, which imports what it will need and waits for its job.
 
-    ``in_child`` gives up, on the other side of the fork, what is the master's alone; ``ahead``
-    are modules to import beyond the usual ones.
+    ``in_child`` gives up, on the other side of the fork, what is the master's alone; ``ahead`` is
+    called in it to import more, until its argument says that the job is there.
     """
     ours, theirs = socket.socketpair()
 
     def target() -> int:
         in_child()
         ours.close()
-        from pastebox.runners.worker import AHEAD, run_worker  # noqa: PLC0415  # in the child
+        from pastebox.runners.worker import run_worker  # noqa: PLC0415  # in the child
 
-        return run_worker(theirs, (*AHEAD, *ahead))
+        return run_worker(theirs, ahead)
 
     pid = start_child(target, own_group=False)
     theirs.close()

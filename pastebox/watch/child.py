@@ -184,7 +184,7 @@ class Watcher:
         self._see(self._changed_meanwhile(report["files"], report["began_ns"]))
         self._tell_choice()
         if "others" in report:
-            self._tell(others=report["others"])
+            self._tell(others=report["others"], edited=report["edited"])
 
     def _changed_meanwhile(self, files: list[str], began_ns: int) -> list[str]:
         """Return files that were written after the worker began to read them.

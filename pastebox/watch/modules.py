@@ -18,11 +18,13 @@ class Found(NamedTuple):
         files: sources that may be edited.
         trees: the directories of their packages, where the data is.
         others: names of modules that nobody edits, in the order in which they were imported.
+        names: top names of those that may be edited.
     """
 
     files: list[str]
     trees: list[str]
     others: list[str]
+    names: list[str]
 
 
 def library_directories() -> tuple[str, ...]:
@@ -40,14 +42,16 @@ def look(modules: Mapping[str, ModuleType], library: tuple[str, ...]) -> Found:
     files: dict[str, None] = {}
     trees: dict[str, None] = {}
     others: list[str] = []
+    names: dict[str, None] = {}
     for name, module in list(modules.items()):
         path = source_of(module)
         if path and is_edited(path, library):
             files[path] = None
+            names[name.partition(".")[0]] = None
             trees.update(dict.fromkeys(_top_directories(name, modules, library)))
         elif name != "__main__" and isinstance(module, ModuleType):
             others.append(name)
-    return Found(list(files), list(trees), others)
+    return Found(list(files), list(trees), others, list(names))
 
 
 def source_of(module: object) -> str:

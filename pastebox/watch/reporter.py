@@ -6,6 +6,7 @@ import sys
 import time
 
 from pastebox.watch import link, modules
+from pastebox.watch.ahead import worth_importing
 from pastebox.watch.board import Board
 
 _MOST_TEXT = 30_000
@@ -46,7 +47,8 @@ class Reporter:
             "began_ns": self._began_ns,
             "files": new,
             "trees": found.trees,
-            "others": found.others,
+            "others": worth_importing(found.others),
+            "edited": found.names,
         }
         descriptor = link.send(self._address, message, wants_board=wants_board)
         if descriptor is not None:

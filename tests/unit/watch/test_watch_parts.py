@@ -7,6 +7,7 @@ import types
 import pytest
 
 from pastebox.errors import ConfigError
+from pastebox.watch.ahead import import_ahead, worth_importing
 from pastebox.watch.bytecode import is_fresh
 from pastebox.watch.git import is_locked
 from pastebox.watch.globs import patterns
@@ -229,6 +230,7 @@ def test_edited_modules_are_told_from_installed_ones(tmp_path):
     assert found.files == [f"{package}/__init__.py", f"{package}/views.py", "/home/me/alone.py"]
     assert found.trees == [str(package)]
     assert found.others == ["os", "lib", "deb", "pastebox.errors", "builtin"]
+    assert found.names == ["wiki", "alone"]
 
 
 def test_failure_names_the_file_that_does_not_compile(tmp_path, monkeypatch):
@@ -282,3 +284,26 @@ def test_lock_of_git_is_seen_from_below(tmp_path, is_worktree):
     assert not is_locked([f"{work}/a.py", f"{work}/b.py"])
     (store / "index.lock").touch()
     assert is_locked([f"{work}/a.py", f"{work}/b.py"])
+
+
+def test_ahead_imports_what_is_installed_and_never_what_is_edited(tmp_path, monkeypatch):
+    """A plugin that imports the application would bring its old code; nothing of it stays."""
+    (tmp_path / "ahead_lib.py").write_text("A = 1\n")
+    (tmp_path / "ahead_plugin").mkdir()
+    (tmp_path / "ahead_plugin" / "__init__.py").write_text("from ahead_plugin import part\n")
+    (tmp_path / "ahead_plugin" / "part.py").write_text("import ahead_app\n")
+    (tmp_path / "ahead_app.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names = ["ahead_nothing", "ahead_plugin", "ahead_lib", "ahead_late"]
+    import_ahead(names, ["ahead_app"], lambda: "ahead_lib" in sys.modules)
+    assert {name for name in sys.modules if name.startswith("ahead_")} == {"ahead_lib"}
+    monkeypatch.delitem(sys.modules, "ahead_lib")
+    import ahead_app
+
+    assert ahead_app is not None
+    monkeypatch.delitem(sys.modules, "ahead_app")
+
+
+def test_nothing_comes_before_what_patches_the_library():
+    assert worth_importing(["os", "gevent", "ssl"]) == []
+    assert worth_importing(["os", "twisted.internet.reactor", "ssl"]) == ["os", "ssl"]
