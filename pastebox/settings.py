@@ -188,6 +188,12 @@ class Settings:
     dev = Option(
         "development", "off", FLAG, "show errors of loading as a page; never for the public"
     )
+    livereload = Option(
+        "development", "off", FLAG, "have browsers load a page again after a change; needs dev"
+    )
+    livereload_port = Option(
+        "development", "9091", PORT, "port on which browsers wait for that", metavar="PORT"
+    )
     health_host = Option("health", "127.0.0.1", TEXT, "address of the health port", metavar="HOST")
     health_port = Option(
         "health", "9090", PORT_OR_OFF, "port of /livez, /readyz, /metrics; or off", metavar="PORT"

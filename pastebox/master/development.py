@@ -10,19 +10,23 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 
+from pastebox.config.model import Bind
 from pastebox.master.fleet import Fleet
 from pastebox.master.generation import State
+from pastebox.master.livereload import LiveReload
 from pastebox.master.prepare import Prepared
 from pastebox.master.request import ServeRequest
 from pastebox.master.watching import Message, Watching
 from pastebox.observe.status import Status
+from pastebox.process import sockets as listening
 from pastebox.process.loop import Loop, Timer
-from pastebox.runners.loading import ANSWERS_ERRORS, SHOWS_ERRORS, WATCHER
+from pastebox.runners.loading import ANSWERS_ERRORS, LIVERELOAD, SHOWS_ERRORS, WATCHER
+from pastebox.settings import Settings
 from pastebox.watch.ahead import import_ahead
 from pastebox.watch.child import Plan
 from pastebox.watch.configured import files_of
 from pastebox.watch.globs import Pattern, patterns
-from pastebox.watch.interest import CODE
+from pastebox.watch.interest import ASSET, CODE
 
 log = logging.getLogger("pastebox.master")
 
@@ -68,6 +72,15 @@ class Development:
         self._ahead: tuple[list[str], list[str]] = [], []
         self._has_failed = False
         settings = prepared.settings
+        self._live: LiveReload | None = None
+        if settings.livereload:
+            self._live = open_live(loop, settings)
+            request.environ[LIVERELOAD] = str(self._live.port)
+        self._watching: Watching | None = None
+
+        def give_up() -> None:
+            in_child()
+            self.close_in_child()  # the master does not know of this object yet
 
         def plan(board: int) -> Plan:
             return Plan(
@@ -77,10 +90,10 @@ class Development:
                 board,
             )
 
-        self._watching: Watching | None = Watching(
+        self._watching = Watching(
             loop,
             plan,
-            in_child=in_child,
+            in_child=give_up,
             tell=self._hear,
             directory=request.environ.get("TMPDIR", "/tmp"),  # noqa: S108  # only where there is no abstract name space
         )
@@ -100,6 +113,7 @@ class Development:
         if self._watching is not None:
             self._watching.board.write("")
             self._watching.order(failed=False, files=_files(prepared, self._request.environ))
+        self._tell_browsers()
         serving = self._fleet.serving
         if serving is not None:
             serving.order_lame()  # a kept connection would stay with the old code
@@ -115,6 +129,7 @@ class Development:
         if self._watching is not None:
             self._watching.board.write(self._failure or self._status.snapshot().troubles[-1].text)
             self._watching.order(failed=True)
+        self._tell_browsers()
         self._keep_spare()
 
     def stopping(self) -> None:
@@ -135,11 +150,15 @@ class Development:
         """Give the descriptor back in a forked child."""
         if self._watching is not None:
             self._watching.close_in_child()
+        if self._live is not None:
+            self._live.close_in_child()
 
     def close(self) -> None:
         """End the watcher."""
         if self._watching is not None:
             self._watching.close()
+        if self._live is not None:
+            self._live.close()
 
     # -- what the watcher tells --------------------------------------------------------------
 
@@ -154,12 +173,15 @@ class Development:
             self._failed_because(message["failure"])
         if message.get("kind") == CODE and not self._fleet.is_stopping:
             self._changed(message["changed"], message["count"])
+        if message.get("kind") == ASSET:
+            self._tell_browsers()
 
     def _failed_because(self, text: str) -> None:
         """Keep what a worker said; it may come before or after the end of its process."""
         self._failure = text
         if self._has_failed and self._watching is not None:
             self._watching.board.write(text)
+            self._tell_browsers()
 
     def _changed(self, paths: list[str], count: int) -> None:
         more = f" and {count - 1} more" if count > 1 else ""
@@ -184,6 +206,12 @@ class Development:
         if self._fleet.serving is not None:
             log.warning("still loading after %g s: the old code answers meanwhile", self._wait_s)
             self._fleet.serving.order_resume()
+
+    def _tell_browsers(self) -> None:
+        """Have pages loaded again; the number is there before anybody asks for it."""
+        if self._live is not None and self._watching is not None:
+            self._watching.board.number = self._live.number + 1
+            self._live.tell()
 
     def _release(self) -> None:
         if self._held is not None:
@@ -213,3 +241,19 @@ def _patterns(prepared: Prepared) -> tuple[Pattern, ...]:
     found = patterns(settings.watch or (), directory, settings.given("watch"))
     overlays = patterns((f"{settings.overlay_dir}/*.ini",), "/", None)
     return found if settings.given("on_config_change") else (*found, *overlays)
+
+
+def open_live(loop: Loop, settings: Settings) -> LiveReload:
+    """Open the port on which browsers wait, beside the health port.
+
+    Raises:
+        PasteboxError: it cannot be had.
+    """
+    bind = Bind("tcp", settings.health_host, settings.livereload_port)
+    listener, *others = listening.bind_sockets(bind, setting="PASTEBOX_LIVERELOAD_PORT")
+    for other in others:
+        other.close()
+    listener.listen(64)
+    live = LiveReload(loop, listener)
+    log.info("browsers wait for changes on %s", listening.describe(listener))
+    return live

@@ -14,6 +14,8 @@ ANSWERS_ERRORS = "_PASTEBOX_ANSWERS_ERRORS"
 """Variable that has a worker whose application does not load answer so, instead of ending."""
 SHOWS_ERRORS = "_PASTEBOX_SHOWS_ERRORS"
 """Variable that has errors shown to browsers."""
+LIVERELOAD = "_PASTEBOX_LIVERELOAD"
+"""Variable with the port on which browsers wait to load their page again."""
 
 
 def load(source: AppSource) -> WSGIApp:

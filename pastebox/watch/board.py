@@ -12,7 +12,7 @@ import struct
 from pastebox.process.shared import unnamed_file
 
 _SIZE = 1 << 16
-_HEAD = struct.Struct("QQ")  # version, length; a version that is odd is being written
+_HEAD = struct.Struct("QQQ")  # version, length, number; a version that is odd is being written
 MOST = _SIZE - _HEAD.size
 
 
@@ -26,15 +26,25 @@ class Board:
     def write(self, text: str) -> None:
         """Show a text; an empty one says that all is well. The end of a long one matters most."""
         data = text.encode("utf-8", "replace")[-MOST:]
-        version, _ = _HEAD.unpack_from(self._memory)
-        _HEAD.pack_into(self._memory, 0, version + 1, 0)
+        version, _, number = _HEAD.unpack_from(self._memory)
+        _HEAD.pack_into(self._memory, 0, version + 1, 0, number)
         self._memory[_HEAD.size : _HEAD.size + len(data)] = data
-        _HEAD.pack_into(self._memory, 0, version + 2, len(data))
+        _HEAD.pack_into(self._memory, 0, version + 2, len(data), number)
+
+    @property
+    def number(self) -> int:
+        """How often browsers were told to load their page again."""
+        return int(_HEAD.unpack_from(self._memory)[2])
+
+    @number.setter
+    def number(self, number: int) -> None:
+        version, length, _ = _HEAD.unpack_from(self._memory)
+        _HEAD.pack_into(self._memory, 0, version, length, number)
 
     def read(self) -> str:
         """Return the text; empty when all is well."""
         while True:
-            version, length = _HEAD.unpack_from(self._memory)
+            version, length, _ = _HEAD.unpack_from(self._memory)
             if not length:
                 return ""
             data = self._memory[_HEAD.size : _HEAD.size + length]

@@ -25,15 +25,31 @@ def panel(text: str) -> bytes:
     ).encode()
 
 
-def page(text: str) -> bytes:
+def waiting(port: int, number: int) -> bytes:
+    """Return the script that loads a page again once the number is another.
+
+    It reconnects by itself, so that a number that came in between is not missed.
+    """
+    return (
+        "<script>(function(){var s=new EventSource('http://'+location.hostname+"
+        f"':{port}/events');s.onmessage=function(e){{if(e.data!=='{number}')"
+        "{s.close();location.reload()}}})()</script>"
+    ).encode()
+
+
+def page(text: str, more: bytes = b"") -> bytes:
     """Return the page of an application that has never loaded."""
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f"<title>{escape(_headline(text))}</title></head>"
-        f'<body style="margin:0"><div id="pastebox-error" role="alert" style="{_STYLE}">'
-        f"<strong>{escape(_headline(text))}</strong> The application does not load."
-        f' Saving a change tries again.<pre style="{_PRE}">{escape(text)}</pre></div></body></html>'
-    ).encode()
+        (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            f"<title>{escape(_headline(text))}</title></head>"
+            f'<body style="margin:0"><div id="pastebox-error" role="alert" style="{_STYLE}">'
+            f"<strong>{escape(_headline(text))}</strong> The application does not load."
+            f' Saving a change tries again.<pre style="{_PRE}">{escape(text)}</pre></div>'
+        ).encode()
+        + more
+        + b"</body></html>"
+    )
 
 
 def _headline(text: str) -> str:

@@ -50,11 +50,9 @@ class Reporter:
             "others": worth_importing(found.others),
             "edited": found.names,
         }
-        descriptor = link.send(self._address, message, wants_board=wants_board)
-        if descriptor is not None:
-            self.board = Board(descriptor)
+        self._take_board(link.send(self._address, message, wants_board=wants_board))
 
-    def failed(self, error: BaseException, text: str) -> None:
+    def failed(self, error: BaseException, text: str, *, wants_board: bool) -> None:
         """Tell why the application did not load, and what may mend it."""
         found = modules.look(sys.modules, self._library)
         files = modules.files_of_failure(error, self._library)
@@ -67,4 +65,8 @@ class Reporter:
             "trees": sorted(trees),
             "failure": text[-_MOST_TEXT:],
         }
-        link.send(self._address, message)
+        self._take_board(link.send(self._address, message, wants_board=wants_board))
+
+    def _take_board(self, descriptor: int | None) -> None:
+        if descriptor is not None:
+            self.board = Board(descriptor)

@@ -318,3 +318,59 @@ def test_pattern_of_the_ini_is_followed_and_a_wild_one_refused(serve, start, tmp
     assert wild.wait_exit() == 78
     assert "app.ini:" in wild.log()
     assert "the pattern /** begins at /, which is not watched" in wild.log()
+
+
+def test_browser_is_told_to_load_again(serve, tmp_path):
+    """After new code, after code that does not load, and after a style; the page knows where."""
+    package = tmp_path / "wiki"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "page.css").write_text("a {}")
+    (tmp_path / "helper.py").write_text('WORD = b"first"\n')
+    app = serve(
+        code="import wiki\n" + PAGE,
+        PASTEBOX_RELOAD="events",
+        PASTEBOX_DEV="on",
+        PASTEBOX_LIVERELOAD="on",
+        PASTEBOX_LIVERELOAD_PORT="0",
+    )
+    port = int(app.wait_log(r"browsers wait for changes on 127.0.0.1:(\d+)")[1])
+    app.wait_log("watching files=")
+    number = wait_until(lambda: number_of(app, port), "the script in the page")
+    stream = http.client.HTTPConnection("127.0.0.1", port, timeout=40)
+    stream.request("GET", "/events")
+    events = stream.getresponse()
+    assert events.headers["Content-Type"] == "text/event-stream"
+    assert next_number(events) == number
+    (tmp_path / "helper.py").write_text('WORD = b"second"\n')
+    assert next_number(events) > number
+    assert "second" in app.get().text
+    (tmp_path / "helper.py").write_text("WORD = b'\n")
+    app.wait_log("failed to load")
+    number = next_number(events)
+    wait_until(lambda: error_page(app), "the traceback on the page")
+    (package / "page.css").write_text("a { color: red }")
+    assert next_number(events) > number
+    assert app.log().count("reloading") == 2
+    stream.close()
+    assert app.stop() == 0
+
+
+def number_of(app, port):
+    found = re.search(rf":{port}/events'\);.*e\.data!=='(\d+)'", app.get().text)
+    return int(found[1])
+
+
+def next_number(events):
+    while True:
+        line = events.readline()
+        assert line, "the stream has ended"
+        if line.startswith(b"data: "):
+            return int(line[6:])
+
+
+def test_live_reload_is_refused_without_dev(start):
+    app = start(PASTEBOX_LIVERELOAD="on", PASTEBOX_RELOAD="events")
+    assert app.wait_exit() == 78
+    assert "PASTEBOX_LIVERELOAD" in app.log()
+    assert "PASTEBOX_DEV=on" in app.log()
