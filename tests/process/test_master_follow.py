@@ -42,6 +42,40 @@ def test_saved_code_answers(serve, mode):
     assert app.stop() == 0
 
 
+SERVERS = [
+    pytest.param("gunicorn", "gunicorn", id="gunicorn"),
+    pytest.param("granian", "granian", id="granian"),
+    pytest.param("wsgiref", "wsgiref", id="wsgiref"),
+    pytest.param("wsgiutils", "cheroot", id="wsgiutils"),
+    pytest.param("twisted", "twisted", id="twisted"),
+]
+
+
+@pytest.mark.parametrize(("server", "needs"), SERVERS)
+def test_other_servers_follow_too(serve, server, needs):
+    """They cannot leave newcomers in the queue: the old code answers until the new one is there."""
+    pytest.importorskip(needs)
+    app = serve(
+        server="host = 127.0.0.1\nport = 0", PASTEBOX_SERVER=server, PASTEBOX_RELOAD="events"
+    )
+    app.wait_log("watching files=2")
+    saved(app, "second")
+    wait_until(lambda: app.get().text == "second", "the new code")
+    app.module.write_text("def main(:\n")
+    app.wait_log("failed to load, the one before goes on")
+    assert app.get().text == "second"
+    assert app.stop() == 0
+
+
+def test_several_workers_change_together(serve):
+    app = serve(PASTEBOX_WORKERS="2", PASTEBOX_RELOAD="events")
+    app.wait_log("watching files=")
+    saved(app, "second")
+    wait_until(lambda: app.get().text == "second", "the new code")
+    assert {app.get().text for _ in range(20)} == {"second"}
+    assert app.stop() == 0
+
+
 def test_watcher_ends_with_the_master(serve):
     app = serve(PASTEBOX_RELOAD="events")
     app.wait_log("watching files=")
