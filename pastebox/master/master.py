@@ -223,7 +223,7 @@ class Master:
             time.monotonic() - self._began,
         )
         note = reach_note(generation.prepared.spec, generation.prepared.binds)
-        if note and not any(isinstance(one, listening.Adopted) for one in self._listeners):
+        if note and not self._doors.are_inherited:
             log.warning("%s", note)
 
     def reload_failed(self) -> None:
