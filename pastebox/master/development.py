@@ -112,7 +112,10 @@ class Development:
         self._looks_ahead = prepared.settings.reload_ahead
         if self._watching is not None:
             self._watching.board.write("")
-            self._watching.order(failed=False, files=_files(prepared, self._request.environ))
+            self._watching.order(
+                failed=bool(self._failure),  # it answers, and yet it has not loaded
+                files=_files(prepared, self._request.environ),
+            )
         self._tell_browsers()
         serving = self._fleet.serving
         if serving is not None:
@@ -179,6 +182,8 @@ class Development:
     def _failed_because(self, text: str) -> None:
         """Keep what a worker said; it may come before or after the end of its process."""
         self._failure = text
+        if self._watching is not None:
+            self._watching.order(failed=True)
         if self._has_failed and self._watching is not None:
             self._watching.board.write(text)
             self._tell_browsers()

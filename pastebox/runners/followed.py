@@ -84,7 +84,7 @@ class Followed:
 
 
 class FailedApp:
-    """Answers in place of an application that has never loaded."""
+    """Answers in place of an application that has never loaded, with the latest reason."""
 
     def __init__(self, text: str, reporter: Reporter, port: int) -> None:
         self._text = text
@@ -94,8 +94,10 @@ class FailedApp:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Say so."""
         if self._text:
+            board = self._reporter.board
+            text = (board.read() if board is not None else "") or self._text
             script = _script(self._reporter, self._port)
-            body, kind = page(self._text, script), "text/html; charset=utf-8"
+            body, kind = page(text, script), "text/html; charset=utf-8"
         else:
             body, kind = b"the application does not load; the log says why\n", "text/plain"
         headers = [

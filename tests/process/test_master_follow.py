@@ -307,6 +307,11 @@ def test_code_that_never_loaded_is_told_and_mended_without_a_restart(serve, dev)
     assert answer.status == 503
     assert ("RuntimeError: not yet" in answer.text) is (dev == "on")
     assert "RuntimeError: not yet" in app.log()
+    app.module.write_text("import os\nraise RuntimeError('nor now')\n")
+    app.wait_log("RuntimeError: nor now")
+    app.wait_log("failed to load, the one before goes on")
+    if dev == "on":
+        wait_until(lambda: "RuntimeError: nor now" in app.get().text, "the latest reason")
     saved(app, "mended")
     wait_until(lambda: app.get().text == "mended", "the mended code")
     assert app.stop() == 0
