@@ -13,7 +13,7 @@ from pastebox.watch.drift import Facts, Stamps, replaced_outside, stamps
 
 log = logging.getLogger("pastebox.master")
 
-TICK_S = 1.0
+TICK_S = 0.5
 SETTLE_S = 0.25
 """A file that has just changed may still be written."""
 _SHOWN = 5
@@ -55,7 +55,7 @@ class Drift:
         self._settling: Stamps | None = None
         self._acted_on: list[str] | None = None
         self._lost: set[str] = set()
-        self._timer: Timer | None = loop.call_later(TICK_S, self._tick)
+        self._timer: Timer | None = loop.call_later(0.0, self._tick)
 
     def serves(self, prepared: Prepared) -> None:
         """Another generation serves; what it was loaded from is what counts."""
