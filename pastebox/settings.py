@@ -20,6 +20,7 @@ from pastebox.converters import (
     integer,
     one_of,
 )
+from pastebox.environment import from_environment, read_value_file
 from pastebox.errors import ConfigError, PasteboxError, UsageError
 from pastebox.option import PREFIX, Given, Option, unset
 
@@ -115,6 +116,12 @@ class Settings:
     cpu_affinity = Option(
         "serving", "off", one_of("off", "auto"), "keep each worker on one CPU of its own"
     )
+    on_config_change = Option(
+        "serving",
+        "warn",
+        one_of("ignore", "warn", "reload", "exit"),
+        "what to do when the INI, an overlay or a secret changes while it is served",
+    )
     drain_delay = Option(
         "serving",
         "0s",
@@ -152,6 +159,40 @@ class Settings:
         SECONDS,
         "a request that runs longer is logged with the stack of its thread; 0 for never",
         metavar="TIME",
+    )
+    reload = Option(
+        "development",
+        "off",
+        one_of("auto", "events", "poll", "off"),
+        "follow changes of code, templates and INI: by events, by polling, or as the files need",
+    )
+    reload_wait = Option(
+        "development",
+        "10s",
+        SECONDS,
+        "how long requests wait for changed code to load before the old code answers them",
+        metavar="TIME",
+    )
+    reload_ahead = Option(
+        "development",
+        "on",
+        FLAG,
+        "import what is installed before a change comes; off for a library that minds its order",
+    )
+    watch = unset(
+        "development",
+        WORDS,
+        "more files to follow, as patterns such as data/**/*.csv",
+        metavar="PATTERNS",
+    )
+    dev = Option(
+        "development", "off", FLAG, "show errors of loading as a page; never for the public"
+    )
+    livereload = Option(
+        "development", "off", FLAG, "have browsers load a page again after a change; needs dev"
+    )
+    livereload_port = Option(
+        "development", "9091", PORT, "port on which browsers wait for that", metavar="PORT"
     )
     health_host = Option("health", "127.0.0.1", TEXT, "address of the health port", metavar="HOST")
     health_port = Option(
@@ -271,42 +312,6 @@ def resolve(
     for name, text in arguments.items():
         given[name] = Given(text, f"argument {known[name].flag}")
     return Settings(given)
-
-
-def from_environment(
-    name: str, environ: Mapping[str, str], read_file: Callable[[str], str]
-) -> Given | None:
-    """Read ``name``, or the file that ``name_FILE`` names; both at once are refused.
-
-    Raises:
-        ConfigError: both are set, or the file cannot be read.
-    """
-    file_name = environ.get(f"{name}_FILE")
-    if file_name is None:
-        text = environ.get(name)
-        return None if text is None else Given(text, f"environment {name}")
-    if name in environ:
-        raise ConfigError(
-            f"{name} and {name}_FILE are both set, expected one of them",
-            hint=f"unset {name}, or unset {name}_FILE",
-        )
-    return Given(read_file(file_name), f"file {file_name} ({name}_FILE)", file=file_name)
-
-
-def read_value_file(path: str) -> str:
-    """Return a file's text without its one trailing newline.
-
-    Raises:
-        ConfigError: the file cannot be read or is not text.
-    """
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read().removesuffix("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(
-            f"cannot be read: {reason}", file=path, hint="check the mount and its permissions"
-        ) from error
 
 
 def unknown_names(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:

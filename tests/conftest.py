@@ -52,7 +52,9 @@ NEEDS = {
 }
 
 
-BY_FIXTURES = frozenset({"runners", "apache2", "lighttpd", "haproxy", "caddy", "treq", "tools"})
+BY_FIXTURES = frozenset(
+    {"runners", "apache2", "lighttpd", "haproxy", "caddy", "treq", "tools", "bindfs"}
+)
 """Parts that single fixtures ask for: servers of the extras, front ends other than nginx, the cases
 of gunicorn's own suite from the package index, command-line tools of the protocols."""
 

@@ -14,7 +14,7 @@ from pastebox.errors import ExitCode
 from pastebox.master.budget import RestartBudget
 from pastebox.master.generation import Generation, State
 from pastebox.master.prepare import Prepared
-from pastebox.master.worker import Worker, close_all, start_worker
+from pastebox.master.worker import Ahead, Worker, close_all, start_worker
 from pastebox.observe.counters import Counters
 from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
@@ -75,6 +75,7 @@ class Fleet:
         self.generations: list[Generation] = []
         self.is_stopping = False
         self.cut = 0
+        self.most_workers = 0  # of one generation: there is no room to count more
         self._loop = loop
         self._status = status
         self._observer = observer
@@ -97,7 +98,9 @@ class Fleet:
         """Fork the workers of a new generation."""
         if self._counters is None:
             # two generations at a time, and replacements while their predecessors still count
-            self._counters = Counters(4 * prepared.processes + 8)
+            slots = 4 * prepared.processes + 8
+            self.most_workers = slots // 2
+            self._counters = Counters(slots)
             self._status.counters = self._counters
             self._budget = RestartBudget(prepared.settings.worker_restarts)
         number = self._number = self._number + 1
@@ -132,6 +135,25 @@ class Fleet:
 
         if loaders:
             self._loop.call_later(_LOADERS_KILLED_AFTER_S, kill)
+
+    def keep_spare(self, ahead: Ahead) -> None:
+        """Have a blank worker at hand for the next generation; ``ahead`` is called in it."""
+        if self._early is None and not self.is_stopping:
+            self._early = start_worker(self._in_child, ahead)
+
+    def spare_ended(self, pid: int) -> None:
+        """Forget the blank worker, if it is the one that ended."""
+        if self._early is not None and self._early.pid == pid:
+            self._early.orders.close()
+            self._early = None
+
+    def supersede(self) -> None:
+        """End a generation that loads: what it loads has changed again."""
+        for generation in self.generations:
+            if generation.state is State.LOADING:
+                generation.state = State.DRAINING
+                generation.has_failed = True
+                generation.signal(signal.SIGKILL)
 
     def find(self, pid: int) -> tuple[Generation, Worker] | None:
         """Return the worker with this pid."""

@@ -51,6 +51,16 @@ class Generation:
         for worker in self.workers.values():
             worker.order_lame()
 
+    def order_hold(self) -> None:
+        """Have every worker leave newcomers in the queue."""
+        for worker in self.workers.values():
+            worker.order_hold()
+
+    def order_resume(self) -> None:
+        """Have every worker take newcomers again."""
+        for worker in self.workers.values():
+            worker.order_resume()
+
     def order_drain(self, seconds: float) -> None:
         """Have every worker stop accepting and end within ``seconds``."""
         self.state = State.DRAINING

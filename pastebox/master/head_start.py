@@ -14,13 +14,12 @@ from typing import NamedTuple
 from pastebox.config.locate import Located
 from pastebox.config.model import Bind, ConfigSpec
 from pastebox.errors import PasteboxError
+from pastebox.master.doors import Doors
 from pastebox.master.prepare import Prepared, find, place, prepare
 from pastebox.master.request import ServeRequest
 from pastebox.process import sockets as listening
 from pastebox.process.notify import NotifyReceiver
 from pastebox.settings import Settings
-
-BACKLOG = 1024
 
 
 class HeadStart(NamedTuple):
@@ -31,8 +30,7 @@ class HeadStart(NamedTuple):
         settings: the settings, as far as they are known.
         prepared: what follows from the INI, if there is one yet.
         health: the bound socket of the health port, unless it is off.
-        listeners: the bound sockets of the application, if its address is known.
-        unlink: paths of Unix sockets to remove at the end.
+        doors: the bound sockets of the application; ``None`` where its address is not known yet.
         notify: where workers report to.
         settled: why nothing is to be done before serving; empty if there is something.
     """
@@ -41,8 +39,7 @@ class HeadStart(NamedTuple):
     settings: Settings
     prepared: Prepared | None
     health: socket.socket | None
-    listeners: list[socket.socket]
-    unlink: list[str]
+    doors: Doors | None
     notify: NotifyReceiver
     settled: str
 
@@ -66,14 +63,13 @@ def head_start(request: ServeRequest) -> HeadStart:
     # A web server starts one CGI process for each request: they have no port each.
     is_cgi = prepared is not None and prepared.runner.info.name == "cgi"
     health = None if is_cgi else bind_health(settings)
-    listeners, unlink = bind_application(request, prepared) if prepared else ([], [])
+    doors = bind_application(request, prepared) if prepared else None
     return HeadStart(
         located=located,
         settings=settings,
         prepared=prepared,
         health=health,
-        listeners=listeners,
-        unlink=unlink,
+        doors=doors,
         notify=NotifyReceiver(request.environ.get("TMPDIR", "/tmp")),  # noqa: S108  # only where there is no abstract name space
         settled="" if prepared is None else why_settled(request, located, settings),
     )
@@ -99,26 +95,27 @@ def bind_health(settings: Settings) -> socket.socket | None:
     return health
 
 
-def bind_application(
-    request: ServeRequest, prepared: Prepared
-) -> tuple[list[socket.socket], list[str]]:
+def bind_application(request: ServeRequest, prepared: Prepared) -> Doors:
     """Bind before the application is imported: a port in use is told in milliseconds.
 
     For a server that binds by itself, the addresses are only tried.
     """
     if not prepared.runner.info.adopts_sockets:
-        return [], _try_addresses(prepared)
+        return Doors({}, _try_addresses(prepared))
     descriptors = listening.inherited_descriptors(request.environ, os.getpid())
     listening.forget_inherited(request.environ)
     if descriptors:
-        return [listening.adopt(number) for number in descriptors], []
-    sockets: list[socket.socket] = []
-    for bind in prepared.binds:
-        sockets += _bind(bind, prepared)
-    return sockets, [bind.path for bind in prepared.binds if bind.kind == "unix"]
+        return Doors({Bind("fd", port=one): [listening.adopt(one)] for one in descriptors}, [])
+    sockets = {bind: bind_one(bind, prepared) for bind in prepared.binds}
+    return Doors(sockets, [bind.path for bind in prepared.binds if bind.kind == "unix"])
 
 
-def _bind(bind: Bind, prepared: Prepared) -> list[socket.socket]:
+def bind_one(bind: Bind, prepared: Prepared) -> list[socket.socket]:
+    """Bind one address.
+
+    Raises:
+        PasteboxError: it cannot be had; the place where it was written is told.
+    """
     try:
         return listening.bind_sockets(bind)
     except PasteboxError as error:
@@ -130,18 +127,11 @@ def _try_addresses(prepared: Prepared) -> list[str]:
     """Bind and let go; return the paths of Unix sockets, which nobody else may remove."""
     paths = [bind.path for bind in prepared.binds if bind.kind == "unix"]
     for bind in prepared.binds:
-        for one in _bind(bind, prepared):
+        for one in bind_one(bind, prepared):
             one.close()
     for path in paths:
         os.unlink(path)
     return paths
-
-
-def listen(listeners: list[socket.socket]) -> None:
-    """Begin to take connections; they wait for the first worker."""
-    for listener in listeners:
-        listener.listen(BACKLOG)
-        listener.setblocking(False)
 
 
 def why_settled(request: ServeRequest, located: Located, settings: Settings) -> str:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from pastebox import __version__
+from pastebox.environment import from_environment, read_value_file
 from pastebox.health import target as targets
 from pastebox.health.probe import Probe
 from pastebox.health.protocol import Protocol
@@ -14,7 +15,7 @@ from pastebox.master.prepare import Prepared
 from pastebox.observe import port as health_port
 from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
-from pastebox.settings import AJP_SECRET, from_environment, options, read_value_file
+from pastebox.settings import AJP_SECRET, options
 
 _TLS_OPTIONS = ("ssl_pem", "certfile", "ssl_certificate", "ssl_cert")
 

@@ -11,20 +11,22 @@ import time
 from typing import TYPE_CHECKING
 
 from pastebox.config.model import ConfigSpec
-from pastebox.errors import ExitCode, PasteboxError
+from pastebox.errors import ExitCode
 from pastebox.master import first_boot, last_hooks
+from pastebox.master.changes import Changes
+from pastebox.master.doors import Doors
 from pastebox.master.fleet import Fleet
 from pastebox.master.generation import Generation
-from pastebox.master.head_start import HeadStart, bind_application, listen
+from pastebox.master.head_start import HeadStart, bind_application
 from pastebox.master.prepare import Prepared, find, prepare
+from pastebox.master.reload import Reload
 from pastebox.master.request import ServeRequest
 from pastebox.master.stop import StopSequence
-from pastebox.master.succession import Succession, addresses, binds_itself
+from pastebox.master.succession import addresses
 from pastebox.master.worker import Worker
 from pastebox.observe import status as phases
 from pastebox.observe.logs import configure, reopen
 from pastebox.observe.status import Status
-from pastebox.process import sockets as listening
 from pastebox.process.loop import Loop
 from pastebox.process.notify import Message, Notifier
 from pastebox.process.signals import STOPPING, SignalQueue, describe_status, exit_code_of
@@ -50,8 +52,7 @@ class Master:
         self._signals = signals
         self._began = time.monotonic()
         self._start = start
-        self._listeners = start.listeners
-        self._unlink = start.unlink
+        self._doors = start.doors or Doors({}, [])
         self._prepared = start.prepared
         self._boot: first_boot.BootChild | None = None
         self._health: Health | None = None
@@ -66,9 +67,24 @@ class Master:
             in_child=self._in_child,
             early=early,
         )
-        self._stop = StopSequence(self.loop, self._fleet, self._refuse_newcomers, self.workers_gone)
-        self._wants_reload = False
-        self._succession = Succession(self._fleet)
+        self._stop = StopSequence(self.loop, self._fleet, self._doors.refuse, self.workers_gone)
+        self._reload = Reload(
+            request,
+            self._fleet,
+            self.status,
+            self._doors,
+            tell_systemd=self._tell_systemd,
+            failed=self.reload_failed,
+        )
+        self._changes = Changes(
+            self.loop,
+            self._fleet,
+            self.status,
+            request,
+            self._reload,
+            in_child=self._in_child,
+            end=self._begin_stop,
+        )
 
     def run(self) -> int:
         """Serve until told to stop; return the exit status.
@@ -112,7 +128,7 @@ class Master:
 
         self._health = Health(self.loop, self.status, listener)
         if self._fleet.generations and self._prepared is not None:
-            self._health.serve(self._prepared, self._listeners)
+            self._health.serve(self._prepared, self._doors.sockets)
 
     def _boot_ended(self, boot: first_boot.BootChild, status: int) -> None:
         self._boot = None
@@ -146,11 +162,12 @@ class Master:
             assert spec is not None  # noqa: S101  # first boot made an INI, or refused
             self._prepared = prepare(self.request, spec, settings)
             self._tell_notes(self._prepared)
-        if not self._listeners:
-            self._listeners, self._unlink = bind_application(self.request, self._prepared)
-        listen(self._listeners)
+        if not self._doors.sockets:
+            self._doors.take(bind_application(self.request, self._prepared))
+        self._doors.listen()
         self.status.enter(phases.LOADING)
-        self._fleet.start(self._prepared, self._listeners)
+        self._changes.begin(self._prepared)
+        self._fleet.start(self._prepared, self._doors.sockets)
         self._tell_facts(self._prepared)
 
     @staticmethod
@@ -159,10 +176,10 @@ class Master:
             log.info("%s", note)
 
     def _tell_facts(self, prepared: Prepared) -> None:
-        binds = addresses(prepared, self._listeners)
+        binds = addresses(prepared, self._doors.sockets)
         self.status.set_facts(ini=prepared.source.spec.path, binds=binds)
         if self._health is not None:
-            self._health.serve(prepared, self._listeners)
+            self._health.serve(prepared, self._doors.sockets)
 
     def _in_child(self) -> None:
         """Give up, in a forked child, what is the master's alone."""
@@ -171,16 +188,26 @@ class Master:
         self._notify.close_in_child()
         if self._health is not None:
             self._health.close_in_child()
+        self._doors.close_in_child()
         self._fleet.close_orders_in_child()
+        self._changes.close_in_child()
 
     # -- what becomes of the workers (the fleet's observer) --------------------------------
 
     def generation_serves(self, generation: Generation, before: Generation | None) -> None:
         """Say so, to the log and to systemd."""
         self._prepared = generation.prepared
+        self._changes.served(generation.prepared)
         self._tell_systemd(READY=1, STATUS=f"serving generation {generation.number}")
+        has_moved = self._doors.settle()
         if before is not None:
+            configure(
+                generation.prepared.settings.log_format, generation.prepared.settings.log_level
+            )
             log.info("generation %d serves, generation %d drains", generation.number, before.number)
+            if has_moved:
+                told = addresses(generation.prepared, self._doors.sockets)
+                log.info("listening on %s from now on", ", ".join(told))
             self._tell_facts(generation.prepared)
             return
         self.status.enter(phases.SERVING)
@@ -188,18 +215,21 @@ class Master:
         log.info(
             "listening on %s runner=%s workers=%d seconds=%.3f",
             ", ".join(
-                f"{info.protocols[0]}://{one}" for one in addresses(self._prepared, self._listeners)
+                f"{info.protocols[0]}://{one}"
+                for one in addresses(self._prepared, self._doors.sockets)
             ),
             info.name,
             generation.prepared.workers,
             time.monotonic() - self._began,
         )
         note = reach_note(generation.prepared.spec, generation.prepared.binds)
-        if note and not any(isinstance(one, listening.Adopted) for one in self._listeners):
+        if note and not self._doors.are_inherited:
             log.warning("%s", note)
 
     def reload_failed(self) -> None:
         """Tell systemd that the reload is over, though not as hoped."""
+        self._doors.drop()
+        self._changes.failed()
         self._tell_systemd(READY=1)
 
     def workers_failed(self, code: int) -> None:
@@ -218,67 +248,30 @@ class Master:
 
     def nobody_accepts(self) -> None:
         """Close the listeners, so that newcomers are refused at once."""
-        for listener in self._listeners:
-            listener.close()
+        self._doors.close_sockets()
 
     def all_drained(self) -> None:
         """Start the generation that waited for its predecessor to free the address."""
-        following = self._succession.take()
+        following = self._reload.following()
         if following is not None and not self._fleet.is_stopping:
-            self._fleet.start(following, self._listeners)
+            self._fleet.start(following, self._doors.sockets)
 
     def settled(self) -> None:
         """Reload once more if that was asked for meanwhile."""
-        if self._wants_reload:
-            self._reload()
-
-    def _reload(self) -> None:
-        """Load a new generation beside the serving one; keep that one if anything is wrong."""
-        present = self._prepared
-        if self._fleet.is_stopping or present is None or not self._fleet.generations:
-            log.warning("reload ignored: nothing is served")
-            return
-        self._wants_reload = len(self._fleet.generations) > 1 or self._fleet.serving is None
-        if self._wants_reload:
-            log.info("reload follows when the present one is over")
-            return
-        self._tell_systemd(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
-        try:
-            _, settings = find(self.request)
-            prepared = prepare(self.request, present.source.spec, settings)
-        except PasteboxError as error:
-            told = f"{error}, hint: {error.hint}" if error.hint else str(error)
-            log.error("reload refused, the present generation goes on: %s", told)  # noqa: TRY400  # it says it all
-            self.status.trouble(str(error))
-            self.reload_failed()
-            return
-        if binds_itself(present, prepared):
-            if not self._succession.begin(present, prepared):
-                self.reload_failed()
-            return
-        if prepared.binds != present.binds:
-            log.warning("the address has changed, which takes a restart; the old one stays")
-        log.info("reloading")
-        self._fleet.start(prepared, self._listeners)
+        self._reload.settled(self._prepared)
 
     # -- stop ------------------------------------------------------------------------------
 
     def _begin_stop(self, reason: str) -> None:
         self.status.drain_started()
         self._tell_systemd(STOPPING=1, STATUS="draining")
+        self._changes.stopping()
         if self._boot is not None:
             # first boot passes the signal on to its step, and kills it when it comes again
             log.info("stopping during first boot reason=%s", reason)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._boot.pid, signal.SIGTERM)
         self._stop.begin(reason)
-
-    def _refuse_newcomers(self) -> None:
-        for path in self._unlink:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-        self._unlink = []
-        listening.refuse_newcomers(self._listeners)
 
     def _finish(self, code: int) -> None:
         cut = self._fleet.cut
@@ -292,11 +285,8 @@ class Master:
 
     def _close(self) -> None:
         self._fleet.kill_all()
-        for listener in self._listeners:
-            listener.close()
-        for path in self._unlink:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+        self._changes.close()
+        self._doors.close()
         if self._health is not None:
             self._health.close()
         self._notify.close()
@@ -308,7 +298,7 @@ class Master:
             if number in STOPPING:
                 self._begin_stop(signal.Signals(number).name)
             elif number == signal.SIGHUP:
-                self._reload()
+                self._reload.ask(self._prepared)
             elif number == signal.SIGUSR1:
                 reopen()
                 for generation in self._fleet.generations:
@@ -330,6 +320,8 @@ class Master:
                 self._fleet.worker_ended(*found, status)
             elif self._boot is not None and pid == self._boot.pid:
                 self._boot_ended(self._boot, status)
+            else:
+                self._changes.child_ended(pid)
 
     def _take_notifications(self) -> None:
         for message in self._notify.receive():

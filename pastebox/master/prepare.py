@@ -102,6 +102,12 @@ def prepare(request: ServeRequest, spec: ConfigSpec, early: Settings) -> Prepare
     source = app_source(spec, early, request.words, request.environ, request.sets)
     config = read(source, request.environ)
     settings = resolve(request.arguments, request.environ, config.pastebox_section())
+    if settings.livereload and not settings.dev:
+        raise ConfigError(
+            "pages are changed by it, which is for development only",
+            option="PASTEBOX_LIVERELOAD",
+            hint="PASTEBOX_DEV=on says that this is",
+        )
     server = server_spec(config, settings)
     server = with_environ(server, request.environ)
     runner = load_runner(server)

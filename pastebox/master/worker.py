@@ -8,11 +8,14 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 
 from pastebox.process.child import start_child
-from pastebox.runners.orders import DRAIN, LAME
+from pastebox.runners.orders import DRAIN, HOLD, LAME, RESUME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pastebox.runners.job import Job
+
+
+Ahead = Callable[[Callable[[], bool]], None]
 
 
 class Worker:
@@ -51,6 +54,14 @@ class Worker:
         """Have it stop accepting and end within ``seconds``."""
         self._order(DRAIN + b" %.3f\n" % seconds)
 
+    def order_hold(self) -> None:
+        """Have it leave newcomers in the queue."""
+        self._order(HOLD)
+
+    def order_resume(self) -> None:
+        """Have it take newcomers again."""
+        self._order(RESUME)
+
     def _order(self, line: bytes) -> None:
         with contextlib.suppress(OSError):  # it is gone: the wait status will say so
             self.orders.send(line)
@@ -61,10 +72,11 @@ class Worker:
             os.kill(self.pid, number)
 
 
-def start_worker(in_child: Callable[[], None]) -> Worker:
+def start_worker(in_child: Callable[[], None], ahead: Ahead | None = None) -> Worker:
     """Fork a blank worker, which imports what it will need and waits for its job.
 
-    ``in_child`` gives up, on the other side of the fork, what is the master's alone.
+    ``in_child`` gives up, on the other side of the fork, what is the master's alone; ``ahead`` is
+    called in it to import more, until its argument says that the job is there.
     """
     ours, theirs = socket.socketpair()
 
@@ -73,7 +85,7 @@ def start_worker(in_child: Callable[[], None]) -> Worker:
         ours.close()
         from pastebox.runners.worker import run_worker  # noqa: PLC0415  # in the child
 
-        return run_worker(theirs)
+        return run_worker(theirs, ahead)
 
     pid = start_child(target, own_group=False)
     theirs.close()

@@ -23,6 +23,7 @@ def render(snapshot: Snapshot) -> str:
 def _families(snapshot: Snapshot) -> Iterable[tuple[str, str, str, Iterable[Sample]]]:
     yield from _process(snapshot)
     yield from _workers(snapshot)
+    yield from _configuration(snapshot)
     if snapshot.totals is not None:
         yield from _requests(snapshot.totals)
     yield from _stops(snapshot)
@@ -93,6 +94,21 @@ def _workers(snapshot: Snapshot) -> Iterable[tuple[str, str, str, Iterable[Sampl
         "counter",
         "Generations that did not load while another one served.",
         _one(snapshot.reload_failures),
+    )
+
+
+def _configuration(snapshot: Snapshot) -> Iterable[tuple[str, str, str, Iterable[Sample]]]:
+    yield (
+        "config_drift",
+        "gauge",
+        "Whether the configuration's files differ from what is served.",
+        _one(bool(snapshot.drift)),
+    )
+    yield (
+        "config_drifts_total",
+        "counter",
+        "How often they began to.",
+        _one(snapshot.drifts),
     )
 
 

@@ -112,16 +112,18 @@ def _ready(query: str, accept: str, snapshot: Snapshot, application: Check | Non
             },
         )
     if "verbose" in (word.partition("=")[0] for word in query.split("&")):
-        return text_page(status, _verbose(checks, is_ready=is_ready))
+        return text_page(status, _verbose(checks, snapshot.drift, is_ready=is_ready))
     failed = "; ".join(f"{check.name}: {check.fact}" for check in checks if not check.ok)
     return text_page(status, f"not ready: {failed}" if failed else "ok")
 
 
-def _verbose(checks: list[Check], *, is_ready: bool) -> str:
+def _verbose(checks: list[Check], drift: str, *, is_ready: bool) -> str:
     lines = [
         f"[+]{check.name} ok" if check.ok else f"[-]{check.name} failed: {check.fact}"
         for check in checks
     ]
+    if drift:  # no reason to send requests elsewhere
+        lines.append(f"[~]configuration {' '.join(drift.split())}")
     return "\n".join([*lines, f"readyz check {'passed' if is_ready else 'failed'}"])
 
 

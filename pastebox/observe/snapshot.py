@@ -79,6 +79,8 @@ class Snapshot(NamedTuple):
         settings: for people.
         versions: distribution and version.
         troubles: the latest, oldest first.
+        drift: how the configuration's files differ from what is served; empty while they do not.
+        drifts: how often they began to.
     """
 
     now: float
@@ -107,6 +109,8 @@ class Snapshot(NamedTuple):
     settings: tuple[SettingFact, ...]
     versions: tuple[tuple[str, str], ...]
     troubles: tuple[Trouble, ...]
+    drift: str = ""
+    drifts: int = 0
 
     @property
     def load(self) -> str:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from pastebox.observe.counters import Counters
+from pastebox.observe.drift import DriftNote
 from pastebox.observe.snapshot import (
     Check,
     PhaseFact,
@@ -81,6 +82,7 @@ class Status:
     ) -> None:
         self.counters: Counters | None = None
         """Set by the master once it knows how many workers there can be."""
+        self.drift = DriftNote()
         self._clock = clock
         self._wall = wall
         self._watchdog_s = watchdog_s
@@ -97,13 +99,11 @@ class Status:
         self._serving: int | None = None
         self._workers: dict[int, _Worker] = {}
         self._deaths: deque[float] = deque(maxlen=CRASH_LOOP_DEATHS)
-        self._restarts = 0
-        self._recycled = 0
+        self._restarts = self._recycled = 0
         self._reload_failures = 0
         self._drain_began: float | None = None
-        self._drains = 0
+        self._drains = self._cut = 0
         self._last_drain_s: float | None = None
-        self._cut = 0
         self._ini = ""
         self._binds: tuple[str, ...] = ()
         self._settings: tuple[SettingFact, ...] = ()
@@ -311,6 +311,8 @@ class Status:
             settings=self._settings,
             versions=self._versions,
             troubles=tuple(self._troubles),
+            drift=self.drift.text,
+            drifts=self.drift.count,
         )
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from pastebox.runners.context import WorkerContext
-from pastebox.runners.orders import DRAIN, LAME
+from pastebox.runners.orders import DRAIN, HOLD, LAME, RESUME
 
 HEARTBEAT_S = 5.0
 
@@ -53,6 +53,10 @@ class Orders:
         for line in lines:
             if line + b"\n" == LAME:
                 self._servant.become_lame()
+            elif line + b"\n" in (HOLD, RESUME):
+                hold = getattr(self._servant, "hold", None)  # not every server can
+                if hold is not None:
+                    hold(is_held=line + b"\n" == HOLD)
             elif line.startswith(DRAIN):
                 self._servant.start_drain(float(line.split()[1]))
         if not data:

@@ -5,3 +5,9 @@ LAME = b"lame\n"
 
 DRAIN = b"drain"
 """``drain SECONDS``: stop accepting, finish by then, end. The end of the stream says it too."""
+
+HOLD = b"hold\n"
+"""Leave newcomers in the queue: what answers them is being loaded. A server that cannot goes on."""
+
+RESUME = b"resume\n"
+"""It did not load: take them after all."""

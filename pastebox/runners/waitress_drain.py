@@ -57,7 +57,13 @@ class Drain:
         self.deadline = min(self.deadline, time.monotonic() + seconds)
 
     def accept(self) -> None:
-        """Take what waits to be accepted; close the listeners once nothing can follow."""
+        """Take what waits to be accepted; close the listeners once nothing can follow.
+
+        Where newcomers were held, the next generation is there and takes them.
+        """
+        if self._loop.is_held:
+            self._close_listeners()
+            return
         for listener in self._loop.listeners:
             for _ in range(_MOST_ROUNDS):
                 before = len(self._loop.channels)

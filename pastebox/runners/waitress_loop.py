@@ -10,7 +10,6 @@ run the application, send what it wrote, and call :meth:`WaitressLoop.wake`.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import select
@@ -29,7 +28,7 @@ from pastebox.process.signals import pipe
 from pastebox.process.stacks import Running
 from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
-from pastebox.runners.orders import DRAIN, LAME
+from pastebox.runners.obedience import Orders
 from pastebox.runners.waitress_channel import Channel
 from pastebox.runners.waitress_drain import Drain, drain_within, linger
 from pastebox.runners.waitress_listen import PolledMap, TaskPool, TcpListener, UnixListener
@@ -75,15 +74,15 @@ class WaitressLoop:
         self._wake_read, self._wake_write = pipe()
         self._is_woken = False
         self._sleeps_long = False
-        self._orders = b""
+        self._orders = Orders(context, self)
         self._next_maintenance = self._next_heartbeat = 0.0
         self._accepts_again_at = self._complains_again_at = 0.0
         self.is_accepting = True
+        self.is_held = False
         pool = TaskPool(adj.threads)
         self.listeners = [self._listener(app, sock, pool) for sock in sockets]
-        context.orders.setblocking(False)
         self._poller.register(self._wake_read, _IN)
-        self._poller.register(context.orders.fileno(), _IN)
+        self._poller.register(self._orders.fileno(), _IN)
 
     def _listener(self, app: WSGIApp, sock: socket.socket, pool: TaskPool) -> Any:
         base: Any = UnixListener if sock.family == socket.AF_UNIX else TcpListener
@@ -178,7 +177,7 @@ class WaitressLoop:
                 self.review(channel)
             while self._changed:
                 self.review(self._changed.popleft())
-        elif descriptor == self.context.orders.fileno():
+        elif descriptor == self._orders.fileno():
             self._take_orders()
         else:
             it = self._map.get(descriptor)
@@ -293,16 +292,30 @@ class WaitressLoop:
         """Leave newcomers in the kernel's queue for a moment."""
         now = time.monotonic()
         self._accepts_again_at = now + 0.1
-        if self.is_accepting:
-            self.is_accepting = False
-            for listener in self.listeners:
-                self._poller.unregister(listener._fileno)  # noqa: SLF001  # waitress's name
-            if now >= self._complains_again_at:
-                self._complains_again_at = now + _COMPLAINT_S
-                told = " ".join(f"{name}={value}" for name, value in facts.items())
-                self.listeners[0].logger.warning("not accepting: %s %s", reason, told)
+        if self._stop_accepting() and now >= self._complains_again_at:
+            self._complains_again_at = now + _COMPLAINT_S
+            told = " ".join(f"{name}={value}" for name, value in facts.items())
+            self.listeners[0].logger.warning("not accepting: %s %s", reason, told)
+
+    def _stop_accepting(self) -> bool:
+        """Leave newcomers in the kernel's queue; false if they are left there already."""
+        was_accepting, self.is_accepting = self.is_accepting, False
+        for listener in self.listeners if was_accepting else ():
+            self._poller.unregister(listener._fileno)  # noqa: SLF001  # waitress's name
+        return was_accepting
+
+    def hold(self, *, is_held: bool) -> None:
+        """Leave newcomers to the next generation, and close what was opened ahead of a request."""
+        self.is_held = is_held and self.drain is None
+        if self.is_held:
+            self._stop_accepting()
+            for channel in self._evictable():
+                channel.will_close = True
+                self.review(channel)
 
     def _accept_again(self) -> None:
+        if self.is_held:
+            return
         if self.is_full and not self._evictable():
             self._accepts_again_at = time.monotonic() + 0.1
             return
@@ -320,22 +333,12 @@ class WaitressLoop:
     # -- orders and log ------------------------------------------------------------------------
 
     def _take_orders(self) -> None:
-        try:
-            data = self.context.orders.recv(4096)
-        except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EINTR):
-                return
-            data = b""
-        self._orders += data
-        *lines, self._orders = self._orders.split(b"\n")
-        for line in lines:
-            if line + b"\n" == LAME:
-                self.lame = True
-            elif line.startswith(DRAIN):
-                self.start_drain(float(line.split()[1]))
-        if not data:  # the master is gone
-            self._poller.unregister(self.context.orders.fileno())
-            self.start_drain(self.context.drain_timeout_s)
+        if not self._orders.take():  # the master is gone
+            self._poller.unregister(self._orders.fileno())
+
+    def become_lame(self) -> None:
+        """Say ``Connection: close`` from now on."""
+        self.lame = True
 
     def start_drain(self, seconds: float) -> None:
         """Stop accepting and end within ``seconds``; a second call can only make it sooner."""

@@ -7,10 +7,11 @@ import contextlib
 import gc
 import logging
 import os
+import select
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -24,13 +25,20 @@ AHEAD = ("pastebox.config.loader", "pastebox.runners.waitress", "pastebox.runner
 """What nearly every job needs; another runner costs these few milliseconds for nothing."""
 
 
-def run_worker(orders: socket.socket, ahead: Sequence[str] = AHEAD) -> int:
-    """Run in the forked child until the job is done; return the exit status."""
+def run_worker(
+    orders: socket.socket, ahead: Callable[[Callable[[], bool]], None] | None = None
+) -> int:
+    """Run in the forked child until the job is done; return the exit status.
+
+    ``ahead`` imports more than the usual, until its argument says that the job is there.
+    """
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # its default is death; logging comes later
     try:
-        for name in ahead:
+        for name in AHEAD:
             with contextlib.suppress(ImportError):  # the job will say what is missing
                 import_module(name)
+        if ahead is not None:
+            ahead(lambda: _is_readable(orders))
         return _work(orders)
     except PasteboxError as error:
         from pastebox.observe.logs import tell  # noqa: PLC0415  # errors only
@@ -46,6 +54,12 @@ def run_worker(orders: socket.socket, ahead: Sequence[str] = AHEAD) -> int:
         atexit._run_exitfuncs()  # noqa: SLF001  # as multiprocessing does: a fork ends in os._exit
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _is_readable(orders: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(orders, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _work(orders: socket.socket) -> int:

@@ -1,11 +1,13 @@
 """HUP: a new generation first, then the old one drains; and USR1."""
 
+import errno
 import http.client
 import signal
+import socket
 import threading
 
 import pytest
-from app_process import APP, LOGGERS, Answer, Call, wait_until
+from app_process import APP, LOGGERS, Answer, Call, free_port, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -136,13 +138,61 @@ def test_second_hup_while_one_is_under_way_is_not_lost(serve, tmp_path):
     assert app.stop() == 0
 
 
-def test_changed_address_is_told_and_the_old_one_stays(serve):
+def test_changed_address_is_served_and_the_old_ones_requests_finish(serve, tmp_path):
     app = serve()
-    app.ini.write_text(app.ini.read_text().replace("port = 0", "port = 1"))
+    old, new = app.port, free_port()
+    call = Call(app.get, f"/slow?s=300&mark={tmp_path}/mark&until={tmp_path}/until")
+    wait_until((tmp_path / "mark").exists, "the request to run")
+    app.ini.write_text(app.ini.read_text().replace("port = 0", f"port = {new}"))
     hup(app)
-    app.wait_log("the address has changed")
+    app.wait_log(f"listening on 127.0.0.1:{new} from now on")
+    assert app.get(port=new).text == "one"
+    wait_until(lambda: is_refused(old), "the old address to be closed")
+    (tmp_path / "until").touch()
+    assert call.result().text == "slow"
+    assert app.stop() == 0
+
+
+def is_refused(port):
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        return probe.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+
+
+@pytest.mark.parametrize("why", ["taken", "generation fails"])
+def test_new_address_that_is_not_to_be_had_leaves_the_old_one(serve, why):
+    app = serve()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        new = other.getsockname()[1]
+        if why == "taken":
+            other.listen()
+        else:
+            other.close()
+            app.module.write_text("raise SystemExit(3)\n")
+        app.ini.write_text(app.ini.read_text().replace("port = 0", f"port = {new}"))
+        hup(app)
+        app.wait_log("reload refused, .* in use|failed to load, the one before goes on")
+        assert app.get().text == "one"
+    wait_until(lambda: is_refused(new), "the new address to be closed")
+    assert app.stop() == 0
+
+
+def test_address_that_overlaps_with_the_present_one_is_told(serve):
+    app = serve(server=f"host = 127.0.0.1\nport = {free_port()}")
+    app.ini.write_text(app.ini.read_text().replace("host = 127.0.0.1", "host = 0.0.0.0"))
+    hup(app)
+    app.wait_log("reload refused.*it overlaps with 127.0.0.1:")
+    assert app.get().text == "one"
+    assert app.stop() == 0
+
+
+def test_setting_that_the_master_has_taken_is_named(serve):
+    app = serve(more="[pastebox]\nworker_restarts = 5\n")
+    app.ini.write_text(app.ini.read_text().replace("restarts = 5", "restarts = 6"))
+    hup(app)
+    app.wait_log("takes a restart, and stays as it is: worker_restarts")
     app.wait_log("generation 1 drained")
-    assert app.get().status == 200
     assert app.stop() == 0
 
 
