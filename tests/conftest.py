@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
+from helm_program import helm_program
 
 FOR_TESTS = ("PASTEBOX_REQUIRE", "PASTEBOX_TEST_")
 
@@ -48,7 +49,7 @@ def _program(name: str) -> Need:
 NEEDS = {
     "image": Need("docker", _docker_missing),
     "protocol": _program("nginx"),
-    "chart": _program("helm"),
+    "chart": Need("helm", lambda: "" if helm_program() else "helm is not installed: make helm"),
 }
 
 

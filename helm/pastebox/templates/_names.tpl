@@ -4,15 +4,15 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
-{{/* At most 50 characters: the longest suffix and the hash of a StatefulSet's revision fit into the
+{{/* At most 48 characters: the longest suffix (a Job's) and the hash of a StatefulSet's revision fit into the
      63 of a label. What is cut is told apart by a hash of the whole. */}}
 {{- define "pastebox.fullname" -}}
 {{- $name := include "pastebox.name" . -}}
 {{- $full := .Release.Name -}}
 {{- if not (contains $name .Release.Name) }}{{ $full = printf "%s-%s" .Release.Name $name }}{{ end -}}
 {{- $full = .Values.fullnameOverride | default $full -}}
-{{- if gt (len $full) 50 -}}
-{{- printf "%s-%s" ($full | trunc 41 | trimSuffix "-") (sha256sum $full | trunc 8) -}}
+{{- if gt (len $full) 48 -}}
+{{- printf "%s-%s" ($full | trunc 39 | trimSuffix "-") (sha256sum $full | trunc 8) -}}
 {{- else -}}
 {{- $full -}}
 {{- end -}}
