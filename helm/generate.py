@@ -189,7 +189,13 @@ def table(rows: list[Value]) -> Iterator[str]:
         name = row.path[0]
         if name != group:
             group = name
-            yield from ("", f"## `{name}`", "", "| value | default | what it is |", "| --- | --- | --- |")
+            yield from (
+                "",
+                f"## `{name}`",
+                "",
+                "| value | default | what it is |",
+                "| --- | --- | --- |",
+            )
         default = json.dumps(row.default, ensure_ascii=False) if row.default is not None else "none"
         text = row.text
         if "setting" in row.directives:

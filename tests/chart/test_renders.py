@@ -109,6 +109,14 @@ def test_every_mount_has_its_volume_and_every_volume_a_mount(path: Path):
 
 
 @files
+def test_nothing_is_mounted_as_a_single_file(path: Path):
+    """Such a mount never sees a change."""
+    for pod in rendered(path).pods():
+        for one in pod["containers"]:
+            assert not any("subPath" in mount for mount in one.get("volumeMounts", ()))
+
+
+@files
 def test_what_is_chosen_by_labels_is_there(path: Path):
     objects = rendered(path)
     template = objects.workload["spec"]["template"]["metadata"]["labels"]
@@ -216,5 +224,3 @@ def test_the_package_holds_what_is_needed(tmp_path: Path):
     assert "pastebox/values.schema.json" in inside
     assert "pastebox/dashboards/pastebox.json" in inside
     assert not any("/ci/" in name for name in inside)
-
-

@@ -73,7 +73,9 @@ class Objects(NamedTuple):
 
 def container(pod: Mapping[str, Any], name: str) -> dict[str, Any]:
     """The container of this name, init containers included."""
-    return next(c for c in [*pod["containers"], *pod.get("initContainers", ())] if c["name"] == name)
+    return next(
+        c for c in [*pod["containers"], *pod.get("initContainers", ())] if c["name"] == name
+    )
 
 
 def env_of(one: Mapping[str, Any]) -> dict[str, str]:
@@ -99,9 +101,9 @@ def run_helm(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def _template(
-    values: Values | Path, words: tuple[str, ...], kube: str, release: str
+    values: Values | Path, words: tuple[str, ...], kube: str, release: str, chart: Path = CHART
 ) -> subprocess.CompletedProcess[str]:
-    base = ("template", release, str(CHART), "--kube-version", kube, "--namespace", "apps")
+    base = ("template", release, str(chart), "--kube-version", kube, "--namespace", "apps")
     if isinstance(values, Path):
         return run_helm(*base, "-f", str(values), *words)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
@@ -111,10 +113,14 @@ def _template(
 
 
 def render(
-    values: Values | Path, *words: str, kube: str = NEWEST, release: str = "wiki"
+    values: Values | Path,
+    *words: str,
+    kube: str = NEWEST,
+    release: str = "wiki",
+    chart: Path = CHART,
 ) -> Objects:
     """Return the objects; a refusal fails the test with Helm's words."""
-    answer = _template(values, words, kube, release)
+    answer = _template(values, words, kube, release, chart)
     assert answer.returncode == 0, answer.stderr
     return Objects(tuple(item for item in yaml.safe_load_all(answer.stdout) if item))
 
