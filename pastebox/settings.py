@@ -80,7 +80,13 @@ class Settings:
     setup_timeout = Option(
         "first boot", "1h", SECONDS, "time limit of one setup step", metavar="TIME"
     )
-    lock = Option("first boot", "file", one_of("file", "none"), "what keeps two first boots apart")
+    lock = Option(
+        "first boot",
+        "file",
+        one_of("file", "none", "lease"),
+        "what keeps two first boots apart: a file, nothing, or a Lease of Kubernetes",
+    )
+    lock_name = Option("first boot", "pastebox", TEXT, "name of the Lease", metavar="NAME")
     lock_timeout = Option(
         "first boot", "300s", SECONDS, "how long to wait for the lock", metavar="TIME"
     )
