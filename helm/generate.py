@@ -3,9 +3,9 @@
 ``python helm/generate.py`` writes helm/pastebox/values.schema.json, helm/pastebox/README.md and
 docs/reference/chart.md. A test compares them with what is committed.
 
-A value of values.yaml that has a comment is one row; a key without a comment is a group. ``@schema``
-in the comment is JSON Schema beside the default's type; ``@setting NAME`` takes it from the row of
-pastebox's settings, and ``@settings`` from all the rows that no other value stands for.
+A value of values.yaml that has a comment is one row; a key without a comment is a group.
+``@schema`` in the comment is JSON Schema beside the default's type; ``@setting NAME`` takes it from
+the row of pastebox's settings, and ``@settings`` from all rows that no other value stands for.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from pastebox.converters import FLAG, PORT_OR_OFF, SECONDS, WORKER_COUNT
+from pastebox.converters import FLAG, SECONDS
 from pastebox.option import Option
 from pastebox.settings import options
 
@@ -178,7 +178,6 @@ def setting_schema(option: Option[object], more: tuple[str, ...] = ()) -> dict[s
             "minimum": least,
             "maximum": most,
         }
-    assert converter not in (WORKER_COUNT, PORT_OR_OFF), option.name
     return {"type": "string", "minLength": 1}
 
 

@@ -66,7 +66,7 @@ def test_sections_become_an_ini():
 
 
 def odd_texts(count: int) -> dict[str, str]:
-    """Values of one line or several, of everything that YAML, Go's templates or an INI might eat."""
+    """Values of one line or several, of what YAML, Go's templates or an INI might eat."""
     chance = random.Random(5)
     alphabet = "abZ019%(){}$ .,'\"\\é#;[]=:-&*!|>@`~?\t"
 

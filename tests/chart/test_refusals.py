@@ -117,7 +117,7 @@ SHARED = {"mode": "shared"}
         ),
         pytest.param(
             with_ini({"persistence": {**SHARED, "accessModes": ["ReadWriteOnce"]}}),
-            "replicas: 2 with persistence.mode: shared and persistence.accessModes: [ReadWriteOnce]",
+            "with persistence.mode: shared and persistence.accessModes: [ReadWriteOnce]",
             id="read-write-once",
         ),
         pytest.param(
@@ -251,7 +251,7 @@ SCHEMA_CASES = [
     pytest.param({"env": {"A": 1}}, "A", id="variable-number"),
     pytest.param({"config": {"ini": INI, "overlays": {"a.conf": ""}}}, "a.conf", id="overlay"),
     pytest.param({"secrets": {"values": {"a/b": "c"}}}, "a/b", id="secret-name"),
-    pytest.param({"secrets": {"existing": [{"nam": "a"}]}}, "nam", id="secret-ref"),
+    pytest.param({"secrets": {"existing": [{"nane": "a"}]}}, "nane", id="secret-ref"),
     pytest.param({"secrets": {"seed": "short"}}, "seed", id="seed"),
     pytest.param({"fullnameOverride": "n" * 49}, "fullnameOverride", id="long-name"),
     pytest.param({"fullnameOverride": "Wiki"}, "fullnameOverride", id="bad-name"),
@@ -308,7 +308,7 @@ DOUBTFUL = [
 
 @pytest.mark.parametrize(("values", "words"), DOUBTFUL)
 def test_the_notes_tell_it(values: Values, words: str, notes: Path):
-    """Without a cluster Helm shows no notes: a copy of the chart has their warnings in an object."""
+    """Without a cluster Helm shows no notes: a copy of the chart has them in an object."""
     shown = render(with_ini(values), chart=notes).one("Shown")
     told = json.loads(shown["warnings"])
     assert any(words in line for line in told), told
@@ -342,7 +342,8 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shown = '{{- define "shown" }}' + text + "{{ end }}"
     (copy / "templates/shown.yaml").write_text(
         shown
-        + '\nkind: Shown\nmetadata: {name: shown}\nwarnings: {{ include "pastebox.warnings" . | quote }}'
+        + "\nkind: Shown\nmetadata: {name: shown}"
+        + '\nwarnings: {{ include "pastebox.warnings" . | quote }}'
         + '\nnotes: {{ include "shown" . | quote }}\n'
     )
     return copy

@@ -63,7 +63,7 @@ def test_every_pod_is_restricted(path: Path):
         assert context["seccompProfile"]["type"] == "RuntimeDefault"
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
         allowed = {"configMap", "downwardAPI", "emptyDir", "persistentVolumeClaim", "projected"}
-        for volume in pod["volumes"] if "volumes" in pod else ():
+        for volume in pod.get("volumes", ()):
             assert set(volume) - {"name"} <= allowed, volume
         for one in [*pod["containers"], *pod.get("initContainers", ())]:
             own = one["securityContext"]
@@ -127,7 +127,7 @@ def test_what_is_chosen_by_labels_is_there(path: Path):
         assert service["spec"]["selector"].items() <= template.items()
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
     for item in objects.items:
-        if item["kind"] not in ("ConfigMap",):
+        if item["kind"] != "ConfigMap":
             labels = item["metadata"]["labels"]
             assert labels["app.kubernetes.io/instance"] == "wiki"
             assert labels["app.kubernetes.io/managed-by"] == "Helm"

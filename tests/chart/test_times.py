@@ -47,7 +47,7 @@ def test_the_grace_period_is_the_delay_the_timeout_and_five_seconds(delay, timeo
 
 @pytest.mark.parametrize("kube", [OLD, NEW])
 @pytest.mark.parametrize("frontend", [False, True], ids=["alone", "frontend"])
-def test_the_delay_is_waited_for_once(kube: str, frontend: bool):
+def test_the_delay_is_waited_for_once(kube: str, *, frontend: bool):
     """By Kubernetes or by the process: together they are the delay, and 5 s after an nginx."""
     objects = render({**drain("7s", "20s"), "frontend": {"enabled": frontend}}, kube=kube)
     own = SECONDS.read(objects.env["PASTEBOX_DRAIN_DELAY"])

@@ -17,7 +17,8 @@ from pastebox.settings import Settings, options, resolve
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm/pastebox"
 spec = importlib.util.spec_from_file_location("chart_generate", ROOT / "helm/generate.py")
-assert spec and spec.loader
+assert spec
+assert spec.loader
 generate = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(generate)
 
@@ -54,7 +55,7 @@ def test_no_object_of_the_schema_is_open_that_values_are_looked_up_in():
 
 
 def test_every_setting_is_a_value_or_is_computed():
-    """An option that is added to the table comes into the chart, or somebody says why it does not."""
+    """An option of the table comes into the chart, or COMPUTED says that it does not."""
     in_settings = set(SCHEMA["properties"]["settings"]["properties"])
     stood_for = generate.stood_for(ROWS)
     names = {option.name for option in options()}

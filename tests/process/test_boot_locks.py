@@ -276,7 +276,7 @@ def test_a_server_of_another_authority_is_not_believed(server: FakeKubernetes, t
     other = FakeKubernetes(tmp_path)
     other.stop()
     lock = QuickLease(Leases("wiki", server.environ, other.account), 0.3)
-    with pytest.raises(UnavailableError, match="(?i)certificate verify failed"):
+    with pytest.raises(UnavailableError, match=r"(?i)certificate verify failed"):
         lock.recall(silent)
 
 

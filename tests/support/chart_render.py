@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -100,16 +101,24 @@ def run_helm(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@functools.cache
+def _template_file(
+    path: Path, words: tuple[str, ...], kube: str, release: str, chart: Path
+) -> subprocess.CompletedProcess[str]:
+    base = ("template", release, str(chart), "--kube-version", kube, "--namespace", "apps")
+    return run_helm(*base, "-f", str(path), *words)
+
+
 def _template(
     values: Values | Path, words: tuple[str, ...], kube: str, release: str, chart: Path = CHART
 ) -> subprocess.CompletedProcess[str]:
-    base = ("template", release, str(chart), "--kube-version", kube, "--namespace", "apps")
     if isinstance(values, Path):
-        return run_helm(*base, "-f", str(values), *words)
+        return _template_file(values, words, kube, release, chart)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(dict(values), file, sort_keys=False)
         file.flush()
-        return run_helm(*base, "-f", file.name, *words)
+        run = _template_file.__wrapped__
+        return run(Path(file.name), words, kube, release, chart)
 
 
 def render(
