@@ -109,7 +109,9 @@ class Settings:
         "serving", "foreground", one_of("foreground", "sleep"), "serve, or stay up to be diagnosed"
     )
     server = unset("serving", TEXT, "the runner, instead of the INI's", metavar="NAME")
-    host = unset("serving", TEXT, "address to bind, instead of the INI's", metavar="HOST")
+    host = unset(
+        "serving", TEXT, "address to bind, or unix:/path, instead of the INI's", metavar="HOST"
+    )
     port = unset("serving", PORT, "port to bind, instead of the INI's", metavar="PORT")
     workers = Option(
         "serving",

@@ -13,12 +13,19 @@ from chart_render import CHART, NEWEST, VALUES_FILES, render, run_helm, with_ini
 pytestmark = pytest.mark.chart
 KUBERNETES = ("1.20", "1.25", "1.30", NEWEST)
 EXAMPLES = sorted((CHART.parent / "examples").glob("*.yaml"))
-FILES = [*VALUES_FILES, *(path for path in EXAMPLES if "apiVersion" not in path.read_text())]
-CUSTOM = {"HTTPRoute", "ScaledObject", "ServiceMonitor", "PrometheusRule"}
+FILES = [*VALUES_FILES, *EXAMPLES]
+CUSTOM = {
+    "Route",
+    "ExternalSecret",
+    "HTTPRoute",
+    "ScaledObject",
+    "ServiceMonitor",
+    "PrometheusRule",
+}
 SECRET_MOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 rendered = cache(render)
-files = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+files = pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 
 
 @files
