@@ -225,9 +225,9 @@ def test_a_holder_that_was_overtaken_writes_nothing(server: FakeKubernetes, stop
     assert JOURNAL not in after["metadata"].get("annotations", {})
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def stops() -> Iterator[list[int]]:
-    """The TERMs that this process was sent, instead of its end."""
+    """The TERMs that this process was sent by a renewal that gave up, instead of its end."""
     seen: list[int] = []
     before = signal.signal(signal.SIGTERM, lambda number, _frame: seen.append(number))
     yield seen
