@@ -46,12 +46,14 @@ class FakeKubernetes:
     def start(self) -> None:
         """Start it; what it held before is lost, unless it is given back."""
         words = [sys.executable, __file__, str(self.port), self.account]
-        self._process = subprocess.Popen(words, start_new_session=True)
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
         wait_until(self._answers, "the API server to answer")
 
     def stop(self) -> None:
         """Be away: nothing listens any more."""
         if self._process is not None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
             self._process.send_signal(signal.SIGKILL)
             self._process.wait(10)
             self._process = None
@@ -170,8 +172,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+def end_with_the_tests() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
 def serve(port: int, account: str) -> None:
-    """Serve until killed."""
+    """Serve until killed, or until the tests have died."""
+    threading.Thread(target=end_with_the_tests, daemon=True).start()
     _Handler.state, _Handler.account = _State(), account
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
