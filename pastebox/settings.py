@@ -81,7 +81,13 @@ class Settings:
     setup_timeout = Option(
         "first boot", "1h", SECONDS, "time limit of one setup step", metavar="TIME"
     )
-    lock = Option("first boot", "file", one_of("file", "none"), "what keeps two first boots apart")
+    lock = Option(
+        "first boot",
+        "file",
+        one_of("file", "none", "lease"),
+        "what keeps two first boots apart: a file, nothing, or a Lease of Kubernetes",
+    )
+    lock_name = Option("first boot", "pastebox", TEXT, "name of the Lease", metavar="NAME")
     lock_timeout = Option(
         "first boot", "300s", SECONDS, "how long to wait for the lock", metavar="TIME"
     )
@@ -104,7 +110,9 @@ class Settings:
         "serving", "foreground", one_of("foreground", "sleep"), "serve, or stay up to be diagnosed"
     )
     server = unset("serving", TEXT, "the runner, instead of the INI's", metavar="NAME")
-    host = unset("serving", TEXT, "address to bind, instead of the INI's", metavar="HOST")
+    host = unset(
+        "serving", TEXT, "address to bind, or unix:/path, instead of the INI's", metavar="HOST"
+    )
     port = unset("serving", PORT, "port to bind, instead of the INI's", metavar="PORT")
     workers = Option(
         "serving",

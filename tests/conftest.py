@@ -11,6 +11,7 @@ import functools
 import os
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -41,6 +42,12 @@ def _docker_missing() -> str:
     return ""
 
 
+def _helm_missing() -> str:
+    # as tests/support/helm_program.py, which this file cannot import where it is tested alone
+    path = os.pathsep.join((os.path.join(sys.prefix, "bin"), os.environ.get("PATH", "")))
+    return "" if shutil.which("helm", path=path) else "helm is not installed: make helm"
+
+
 def _program(name: str) -> Need:
     return Need(name, lambda: "" if shutil.which(name) else f"{name} is not installed")
 
@@ -48,7 +55,7 @@ def _program(name: str) -> Need:
 NEEDS = {
     "image": Need("docker", _docker_missing),
     "protocol": _program("nginx"),
-    "chart": _program("helm"),
+    "chart": Need("helm", _helm_missing),
 }
 
 

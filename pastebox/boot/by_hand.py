@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pastebox.boot.command import Command
 from pastebox.boot.execute import Around, carry_out, make_state_directory, set_up_here
 from pastebox.boot.failure import failure_of
-from pastebox.boot.lock import lock_for
 from pastebox.boot.start import Start
 from pastebox.config.model import ConfigSpec
 from pastebox.errors import CannotCreateError, NoPermissionError
@@ -38,8 +37,7 @@ def set_up_now(start: Start, spec: ConfigSpec, command: Command) -> None:
 def _can_keep_state(start: Start, command: Command) -> bool:
     try:
         make_state_directory(start.paths.directory)
-        lock = lock_for(start.settings.lock, start.paths.lock)
-        lock.acquire(Deadline.after(start.settings.lock_timeout), command.say).release()
+        start.lock.acquire(Deadline.after(start.settings.lock_timeout), command.say).release()
     except (NoPermissionError, CannotCreateError) as error:
         command.say(f"without lock and journal: {error}")
         return False

@@ -11,7 +11,7 @@ from pastebox.boot.command import Command
 from pastebox.boot.facts import Situation, fingerprint_of, gather
 from pastebox.boot.identity import present_holder
 from pastebox.boot.journal import Fingerprint, Journal, State
-from pastebox.boot.lock import Held, lock_for
+from pastebox.boot.lock import Held
 from pastebox.boot.model import Plan, Step, plan
 from pastebox.boot.refusal import refuse
 from pastebox.boot.start import Start
@@ -51,7 +51,7 @@ def carry_out(start: Start, around: Around) -> Plan:
     """
     start.faults.reach("before-lock")
     make_state_directory(start.paths.directory)
-    held = lock_for(start.settings.lock, start.paths.lock).acquire(
+    held = start.lock.acquire(
         Deadline.after(start.settings.lock_timeout), lambda text: start.report("waiting", text)
     )
     try:
@@ -208,9 +208,9 @@ class _Work:
             raise TemporaryError(
                 "the lock was taken away during first boot; nothing more is written",
                 file=self._start.paths.lock,
-                hint="do not delete the lock file of a running start",
+                hint=self._held.lost,
             )
-        journals.write(self._start.paths.journal, self._journal)
+        self._held.remember(journals.render(self._journal))
 
 
 def _opening(situation: Situation, held: Held, step: Step) -> Journal:

@@ -40,7 +40,7 @@ def gather(start: Start, *, lock_proves_death: bool = False) -> Situation:
         NoPermissionError: the journal or the INI cannot be read.
     """
     spec = start.spec()
-    content = journals.read_bytes(start.paths.journal)
+    content = start.journal()
     config = _config(start, spec)
     parts = [] if config is None else _parts(config)
     fingerprint = None if config is None else _fingerprint(config, parts)

@@ -190,7 +190,7 @@ def render(journal: Journal) -> bytes:
     return f"{first}\n{text.removeprefix('{').lstrip(chr(10))}\n".encode()
 
 
-def write(path: str, journal: Journal) -> None:
+def write(path: str, content: bytes) -> None:
     """Put the journal in place of the one before, or leave that as it is.
 
     Raises:
@@ -198,7 +198,7 @@ def write(path: str, journal: Journal) -> None:
         CannotCreateError: the disk is full, for example.
     """
     try:
-        write_atomically(path, render(journal), mode=MODE)
+        write_atomically(path, content, mode=MODE)
     except PasteboxError as error:
         error.hint = "\n".join(filter(None, (error.hint, DATA_DIR_HINT)))
         raise

@@ -1,6 +1,7 @@
 """What keeps two first boots apart: a lock with a deadline and a fencing token.
 
-A backend is a class with :meth:`Lock.acquire`, named in ``BACKENDS``.
+The journal is where the lock is: whoever shares the one shares the other. A backend is a class
+with the methods of :class:`Lock`, named in ``BACKENDS``.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from pastebox.boot import journal as journals
 from pastebox.boot.identity import present_holder
-from pastebox.boot.journal import DATA_DIR_HINT
+from pastebox.boot.paths import StatePaths
 from pastebox.errors import TemporaryError
 from pastebox.process.atomic import creation_error
 from pastebox.process.deadline import Deadline
+from pastebox.settings import Settings
 
 PROGRESS_S = 10.0
 _RETRY_S = 0.05
@@ -33,6 +36,16 @@ class Held(Protocol):
 
     token: int
     proves_death: bool
+    lost: str
+    """How it may have been lost, for the message."""
+
+    def remember(self, content: bytes) -> None:
+        """Keep the journal; whole, or not at all.
+
+        Raises:
+            PasteboxError: it cannot be written, or the lock is lost.
+        """
+        ...
 
     def still_held(self) -> bool:
         """Whether nobody has taken it away; asked before every write."""
@@ -44,7 +57,20 @@ class Held(Protocol):
 
 
 class Lock(Protocol):
-    """A way to take it."""
+    """A way to take it.
+
+    ``look_again_s`` is how often who waits for a journal may ask for it.
+    """
+
+    look_again_s: float
+
+    def recall(self, on_wait: Callable[[str], None]) -> bytes | None:
+        """Return the journal, or ``None`` where there is none; needs no lock.
+
+        Raises:
+            PasteboxError: it cannot be read.
+        """
+        ...
 
     def acquire(self, deadline: Deadline, on_wait: Callable[[str], None]) -> Held:
         """Take the lock, or wait for it; ``on_wait`` is told who has it, now and then.
@@ -64,8 +90,15 @@ class FileLock:
     one in while its setup still runs.
     """
 
-    def __init__(self, path: str) -> None:
+    look_again_s = 0.2
+
+    def __init__(self, path: str, journal: str) -> None:
         self._path = path
+        self._journal = journal
+
+    def recall(self, on_wait: Callable[[str], None]) -> bytes | None:  # noqa: ARG002  # the protocol
+        """See :class:`Lock`."""
+        return journals.read_bytes(self._journal)
 
     def acquire(self, deadline: Deadline, on_wait: Callable[[str], None]) -> Held:
         """See :class:`Lock`."""
@@ -73,7 +106,7 @@ class FileLock:
         while True:
             descriptor = self._open()
             if self._take(descriptor):
-                return _HeldFile(self._path, descriptor)
+                return _HeldFile(self._path, descriptor, self._journal)
             holder = _held_by(descriptor)
             os.close(descriptor)
             if deadline.has_passed:
@@ -93,7 +126,7 @@ class FileLock:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
         except OSError as error:
             raised = creation_error(self._path, error)
-            raised.hint = "\n".join(filter(None, (raised.hint, DATA_DIR_HINT)))
+            raised.hint = "\n".join(filter(None, (raised.hint, journals.DATA_DIR_HINT)))
             raise raised from error
         # Another uid of the same group may be the next to start; the umask must not forbid it.
         with contextlib.suppress(PermissionError):
@@ -119,9 +152,11 @@ class _HeldFile:
     """A file lock that was taken; the file holds its token and says who has it."""
 
     proves_death = True
+    lost = "do not delete the lock file of a running start"
 
-    def __init__(self, path: str, descriptor: int) -> None:
+    def __init__(self, path: str, descriptor: int, journal: str) -> None:
         self._path = path
+        self._journal = journal
         self._descriptor = descriptor
         self.token = _token_in(os.pread(descriptor, 4096, 0)) + 1
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -133,6 +168,10 @@ class _HeldFile:
         except OSError as error:
             self.release()
             raise creation_error(path, error) from error
+
+    def remember(self, content: bytes) -> None:
+        """Write the journal's file."""
+        journals.write(self._journal, content)
 
     def still_held(self) -> bool:
         """Whether the file is still the one that was locked, and the token still ours."""
@@ -153,17 +192,31 @@ class _HeldFile:
 class NoLock:
     """Nothing keeps anybody apart: for one start at a time, as the operator promises."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    look_again_s = 0.2
+
+    def __init__(self, journal: str) -> None:
+        self._journal = journal
+
+    def recall(self, on_wait: Callable[[str], None]) -> bytes | None:  # noqa: ARG002  # the protocol
+        """See :class:`Lock`."""
+        return journals.read_bytes(self._journal)
 
     def acquire(self, deadline: Deadline, on_wait: Callable[[str], None]) -> Held:  # noqa: ARG002  # the protocol
         """See :class:`Lock`."""
-        return _HeldNothing()
+        return _HeldNothing(self._journal)
 
 
 class _HeldNothing:
     token = 0
     proves_death = False
+    lost = ""
+
+    def __init__(self, journal: str) -> None:
+        self._journal = journal
+
+    def remember(self, content: bytes) -> None:
+        """Write the journal's file."""
+        journals.write(self._journal, content)
 
     def still_held(self) -> bool:
         """Nobody can take away what is not there."""
@@ -173,13 +226,36 @@ class _HeldNothing:
         """Nothing to give back."""
 
 
-# The databases' and Kubernetes' locks come here: a name, and the class that takes the place.
-BACKENDS: dict[str, Callable[[str], Lock]] = {"file": FileLock, "none": NoLock}
+def _file(settings: Settings, paths: StatePaths, environ: Mapping[str, str]) -> Lock:  # noqa: ARG001  # as the others
+    return FileLock(paths.lock, paths.journal)
 
 
-def lock_for(backend: str, path: str) -> Lock:
-    """Return the lock of this name."""
-    return BACKENDS[backend](path)
+def _none(settings: Settings, paths: StatePaths, environ: Mapping[str, str]) -> Lock:  # noqa: ARG001  # as the others
+    return NoLock(paths.journal)
+
+
+def _lease(settings: Settings, paths: StatePaths, environ: Mapping[str, str]) -> Lock:  # noqa: ARG001  # as the others
+    from pastebox.boot.kubernetes import Leases  # noqa: PLC0415  # in a pod only
+    from pastebox.boot.lease import LeaseLock  # noqa: PLC0415  # likewise
+
+    return LeaseLock(Leases(settings.lock_name, environ), settings.lock_timeout)
+
+
+# The databases' locks come here: a name, and what makes the lock.
+BACKENDS: dict[str, Callable[[Settings, StatePaths, Mapping[str, str]], Lock]] = {
+    "file": _file,
+    "none": _none,
+    "lease": _lease,
+}
+
+
+def lock_for(settings: Settings, paths: StatePaths, environ: Mapping[str, str]) -> Lock:
+    """Return the lock that the settings name.
+
+    Raises:
+        ConfigError: it cannot work here.
+    """
+    return BACKENDS[settings.lock](settings, paths, environ)
 
 
 def _is_at(path: str, descriptor: int) -> bool:

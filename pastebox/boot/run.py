@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pastebox.boot.facts import gather
 from pastebox.boot.faults import armed
+from pastebox.boot.lock import lock_for
 from pastebox.boot.model import Plan, Policy, plan
 from pastebox.boot.paths import state_paths
 from pastebox.boot.refusal import refuse
@@ -17,7 +18,6 @@ from pastebox.errors import ConfigError, TemporaryError
 from pastebox.process.deadline import Deadline
 from pastebox.settings import Settings
 
-_LOOK_AGAIN_S = 0.2
 _PROGRESS_S = 10.0
 
 
@@ -52,6 +52,7 @@ def make_start(
     Raises:
         ConfigError: a fault point that does not exist is armed.
     """
+    paths = state_paths(located.spec, settings, os.getcwd())
     return Start(
         located=located,
         settings=settings,
@@ -59,7 +60,8 @@ def make_start(
         sets=sets,
         environ=dict(environ),
         policy=policy or Policy(settings.setup, settings.setup_on_partial),
-        paths=state_paths(located.spec, settings, os.getcwd()),
+        paths=paths,
+        lock=lock_for(settings, paths, environ),
         faults=armed(settings),
         report=report,
     )
@@ -199,7 +201,7 @@ class Boot:
             if next_word.has_passed:
                 next_word = Deadline.after(_PROGRESS_S)
                 start.report("waiting", f"waiting for another start to set up, {told}")
-            time.sleep(min(_LOOK_AGAIN_S, deadline.remaining))
+            time.sleep(min(start.lock.look_again_s, deadline.remaining))
 
 
 def _summary(decided: Plan) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from pastebox.boot.faults import Faults
+from pastebox.boot.lock import Lock
 from pastebox.boot.model import Policy
 from pastebox.boot.paths import StatePaths
 from pastebox.config.locate import Located
@@ -27,6 +28,7 @@ class Start(NamedTuple):
         environ: the environment; hooks change it.
         policy: what is asked for.
         paths: where the state is kept.
+        lock: what keeps starts apart, and keeps the journal.
         faults: the armed points of death; none outside tests.
         report: told of every phase and of progress, as ``(phase, detail)``.
     """
@@ -38,8 +40,15 @@ class Start(NamedTuple):
     environ: dict[str, str]
     policy: Policy
     paths: StatePaths
+    lock: Lock
     faults: Faults
     report: Report
+
+    def journal(self) -> bytes | None:
+        """Return the journal; whoever sets nothing up asks no server for it."""
+        if self.settings.lock == "lease" and self.policy.setup == "never" and not self.policy.force:
+            return None
+        return self.lock.recall(lambda text: self.report("waiting", text))
 
     def spec(self) -> ConfigSpec | None:
         """Return the INI: the one given, or the one that an earlier start generated."""

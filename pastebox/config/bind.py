@@ -6,20 +6,52 @@ import re
 
 from pastebox.config.aliases import family
 from pastebox.config.model import Origin
+from pastebox.errors import ConfigError
 from pastebox.settings import Settings
 
+UNIX = "unix:"
 _SOCKETS = ("unix_socket", "socket")
+_SOCKET_OF = {
+    "waitress": ("unix_socket", ""),
+    "gunicorn": ("bind", UNIX),
+    "granian": ("uds", ""),
+    "flup_fcgi": ("socket", ""),
+    "flup_scgi": ("socket", ""),
+}
+"""The option of a server that names a socket, and what stands before the path."""
+_PLACES = (
+    *_SOCKETS,
+    "uds",
+    "umask",
+    "uds_permissions",
+    "unix_socket_perms",
+    "host",
+    "port",
+    "listen",
+    "bind",
+)
 _ADDRESS = re.compile(r"(?:\[(?P<six>[^\]]*)\]|(?P<four>[^:]*))(?::(?P<port>[^:]*))?")
 
 
 def place_bind(
-    options: dict[str, str], origins: dict[str, Origin], notes: list[str], settings: Settings
+    options: dict[str, str],
+    origins: dict[str, Origin],
+    notes: list[str],
+    settings: Settings,
+    runner: str,
 ) -> None:
     """Let the settings replace a TCP address; a unix socket stays, with a note.
 
-    ``listen`` and ``bind`` become one address; otherwise ``host`` and ``port`` are set.
+    ``listen`` and ``bind`` become one address; otherwise ``host`` and ``port`` are set. A host
+    that is ``unix:/path`` replaces every address.
+
+    Raises:
+        ConfigError: this server has no option for a socket.
     """
     if settings.host is None and settings.port is None:
+        return
+    if settings.host is not None and settings.host.startswith(UNIX):
+        _place_socket(options, origins, settings, runner)
         return
     socket = next((name for name in _SOCKETS if options.get(name)), None)
     if options.get("bind", "").startswith(("unix:", "fd:", "fd@")):
@@ -43,6 +75,26 @@ def place_bind(
         options["port"] = str(settings.port)
         origins["port"] = Origin(settings.origin("port"))
         _port_out_of_host(options)
+
+
+def _place_socket(
+    options: dict[str, str], origins: dict[str, Origin], settings: Settings, runner: str
+) -> None:
+    path = str(settings.host).removeprefix(UNIX)
+    if family(runner) not in _SOCKET_OF or not path.startswith("/"):
+        raise ConfigError(
+            option="host",
+            found=f'"{settings.host}" from {settings.origin("host")}',
+            expected=f"an address, as {runner} has no Unix socket"
+            if path.startswith("/")
+            else "an absolute path after unix:",
+        )
+    for name in _PLACES:
+        options.pop(name, None)
+        origins.pop(name, None)
+    option, before = _SOCKET_OF[family(runner)]
+    options[option] = f"{before}{path}"
+    origins[option] = Origin(settings.origin("host"))
 
 
 def survivors(

@@ -73,7 +73,7 @@ def server_spec(config: Config, settings: Settings) -> ServerSpec:
             options = survivors(options, origins, notes, runner, chosen)
         runner, protocol = chosen, ""
         found = found._replace(use=settings.server)
-    place_bind(options, origins, notes, settings)
+    place_bind(options, origins, notes, settings, runner)
     return ServerSpec(
         runner=runner,
         use=found.use,

@@ -146,6 +146,8 @@ def why_settled(request: ServeRequest, located: Located, settings: Settings) -> 
         return ""
     if settings.setup == "never":
         return "setup=never"
+    if settings.lock == "lease":  # a server is asked for the journal, which takes its time
+        return ""
     from pastebox.boot.run import why_nothing_to_do  # noqa: PLC0415  # after the cheap answers
 
     return why_nothing_to_do(located, settings, request.words, request.environ, sets=request.sets)

@@ -43,6 +43,7 @@ def _peers(text: str) -> list[str]:
 
 _DEBUG: Row = (_no, "false: tracebacks are written to the log, never shown to clients")
 _ADDRESS = {"host": TEXT, "port": PORT}
+_SOCKET: dict[str, Row] = {"socket": TEXT, "umask": OCTAL}
 _MOUNT: dict[str, Row] = {
     "scriptName": (_script_name, "a path"),
     "allowedServers": (_peers, "addresses or networks, separated by spaces"),
@@ -55,8 +56,8 @@ _FORK: dict[str, Row] = {
     "maxRequests": NUMBER,
 }
 _PROTOCOL: dict[str, dict[str, Row]] = {
-    "scgi": {**_ADDRESS, **_MOUNT},
-    "fcgi": {**_ADDRESS, "socket": TEXT, "umask": OCTAL, "multiplexed": FLAG},
+    "scgi": {**_ADDRESS, **_SOCKET, **_MOUNT},
+    "fcgi": {**_ADDRESS, **_SOCKET, "multiplexed": FLAG},
     "ajp": {**_ADDRESS, **_MOUNT, "secret": TEXT},
 }
 _PORTS = {"scgi": 4000, "ajp": 8009}
@@ -101,16 +102,16 @@ def check_options(spec: ServerSpec, protocol: str, *, is_fork: bool) -> dict[str
         ConfigError: an option is unknown, of the wrong type, or stands beside one it excludes.
     """
     values = check(spec, table(protocol, is_fork=is_fork))
+    for name in ("host", "port"):
+        if "socket" in values and name in values:
+            raise refusal(spec, name, "cannot stand beside socket", hint=f"remove {name}")
+    if "umask" in values and "socket" not in values:
+        raise refusal(spec, "umask", "has no meaning without socket", hint="remove umask")
     if protocol == "fcgi":
-        for name in ("host", "port"):
-            if "socket" in values and name in values:
-                raise refusal(spec, name, "cannot stand beside socket", hint=f"remove {name}")
         for name, other in (("host", "port"), ("port", "host")):
             if name in values and other not in values:
                 hint = f"add {other}, or set PASTEBOX_{other.upper()}"
                 raise refusal(spec, name, f"needs {other} beside it", hint=hint)
-        if "umask" in values and "socket" not in values:
-            raise refusal(spec, "umask", "has no meaning without socket", hint="remove umask")
     most = values.get("maxChildren", values.get("maxThreads"))
     if most is not None and int(str(most)) < int(str(values.get("minSpare", 1))):
         name = "maxChildren" if is_fork else "maxThreads"
@@ -120,10 +121,10 @@ def check_options(spec: ServerSpec, protocol: str, *, is_fork: bool) -> dict[str
 
 def binds(protocol: str, values: Mapping[str, object]) -> tuple[Bind, ...]:
     """Return the address of checked options; FastCGI without one has its socket on descriptor 0."""
-    if protocol != "fcgi":
-        return (tcp(values, "localhost", _PORTS[protocol]),)
     if "socket" in values:
         return (Bind("unix", path=str(values["socket"]), mode=_mode(values)),)
+    if protocol != "fcgi":
+        return (tcp(values, "localhost", _PORTS[protocol]),)
     if "host" in values:
         return (tcp(values, "localhost", 9000),)
     return (Bind("fd", port=0),)

@@ -372,7 +372,7 @@ def test_a_read_only_volume_is_said(volume, monkeypatch) -> None:
 
     monkeypatch.setattr(atomic.os, "open", refuse)
     with pytest.raises(CannotCreateError) as caught:
-        journals.write(os.path.join(volume.data, "x"), _journal())
+        journals.write(os.path.join(volume.data, "x"), journals.render(_journal()))
     assert "Read-only file system" in str(caught.value)
     assert "PASTEBOX_DATA_DIR" in (caught.value.hint or "")
 

@@ -123,7 +123,7 @@ def test_a_missing_journal_is_none(tmp_path) -> None:
 
 def test_writing_into_a_missing_directory_says_which_setting_helps(tmp_path) -> None:
     with pytest.raises(CannotCreateError) as caught:
-        journals.write(str(tmp_path / "none" / "x.json"), journal())
+        journals.write(str(tmp_path / "none" / "x.json"), b"")
     assert "PASTEBOX_DATA_DIR" in (caught.value.hint or "")
 
 

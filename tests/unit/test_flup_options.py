@@ -51,7 +51,7 @@ def test_binds(runner, options, bind):
 @pytest.mark.parametrize(
     ("runner", "options", "named"),
     [
-        pytest.param("scgi", {"socket": "/x"}, "socket", id="scgi-has-no-socket"),
+        pytest.param("ajp", {"socket": "/x"}, "socket", id="ajp-has-no-socket"),
         pytest.param("scgi", {"maxChildren": "3"}, "maxChildren", id="threads-have-no-children"),
         pytest.param("scgi_fork", {"maxThreads": "3"}, "maxThreads", id="forks-have-no-threads"),
         pytest.param("fcgi", {"scriptName": "/x"}, "scriptName", id="fcgi-has-no-script-name"),

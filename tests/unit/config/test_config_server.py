@@ -197,3 +197,34 @@ def test_faults_of_a_server_section_have_their_place(mount, text, line, words):
 )
 def test_addresses_are_split_at_the_port(text, parts):
     assert split_address(text) == parts
+
+
+@pytest.mark.parametrize(
+    ("use", "more", "options"),
+    [
+        pytest.param(
+            "waitress", "listen = *:80\nthreads = 4", {"unix_socket": "/s", "threads": "4"}, id="w"
+        ),
+        pytest.param("gunicorn", "bind = 0.0.0.0:80", {"bind": "unix:/s"}, id="g"),
+        pytest.param("flup#fcgi_thread", "host = h\nport = 1", {"socket": "/s"}, id="fcgi"),
+        pytest.param("flup#scgi_fork", "umask = 0\nsocket = /old", {"socket": "/s"}, id="scgi"),
+    ],
+)
+def test_a_host_can_be_a_socket_of_any_server_that_has_them(mount, use, more, options):
+    mount.write(f"{APP}[server:main]\nuse = egg:{use}\n{more}\n")
+    spec = mount.server(host="unix:/s", port="8080")
+    assert spec.options == options
+    assert spec.origins[next(iter(options))].text.endswith("--host")
+
+
+@pytest.mark.parametrize(
+    ("use", "host", "words"),
+    [
+        pytest.param("pyramid#wsgiref", "unix:/s", "as wsgiref has no Unix socket", id="server"),
+        pytest.param("waitress", "unix:s", "an absolute path after unix:", id="relative"),
+    ],
+)
+def test_a_socket_that_cannot_be_is_refused(mount, use, host, words):
+    mount.write(f"{APP}[server:main]\nuse = egg:{use}\n")
+    with pytest.raises(ConfigError, match=words):
+        mount.server(host=host)

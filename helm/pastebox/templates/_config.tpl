@@ -1,0 +1,157 @@
+{{/* The INI and the secrets. */}}
+
+{{/* The pairs of a map, sorted, or of a list of maps of one key, in its order, as JSON. */}}
+{{- define "pastebox.pairs" -}}
+{{- $pairs := list -}}
+{{- if kindIs "map" .value -}}
+{{- range $name, $value := .value }}{{ $pairs = append $pairs (list $name $value) }}{{ end -}}
+{{- else if kindIs "slice" .value -}}
+{{- range .value -}}
+{{- if or (not (kindIs "map" .)) (ne (len .) 1) }}{{ fail (printf "%s: found %s in the list, expected a map of one key" $.where (toJson .)) }}{{ end -}}
+{{- range $name, $value := . }}{{ $pairs = append $pairs (list $name $value) }}{{ end -}}
+{{- end -}}
+{{- else -}}
+{{- fail (printf "%s: found %s, expected a map, or a list of maps of one key" .where (toJson .value)) -}}
+{{- end -}}
+{{ toJson $pairs }}
+{{- end -}}
+
+{{/* One option of the INI; a value of several lines goes on in indented ones. */}}
+{{- define "pastebox.option" -}}
+{{- $where := printf "config.sections: [%s] %s" .section .name -}}
+{{- if regexMatch "[=:\\r\\n]|^\\s|^[#;\\[]|^$" .name }}{{ fail (printf "%s: this cannot be the name of an option in an INI" $where) }}{{ end -}}
+{{- $value := .value -}}
+{{- if kindIs "slice" $value -}}
+{{- range $value }}{{ if not (kindIs "string" .) }}{{ fail (printf "%s: found %s in the list, expected text: write %q" $where (toJson .) (toString .)) }}{{ end }}{{ end -}}
+{{- $value = printf "\n%s" (join "\n" $value) -}}
+{{- end -}}
+{{- if not (kindIs "string" $value) }}{{ fail (printf "%s: found %s, expected text: write %q, in quotes" $where (toJson $value) (toString $value)) }}{{ end -}}
+{{- $lines := splitList "\n" ($value | replace "\r\n" "\n" | trimSuffix "\n") -}}
+{{- range rest $lines -}}
+{{- if regexMatch "^\\s*[#;]" . }}{{ fail (printf "%s: the line %q would be a comment in an INI" $where .) }}{{ end -}}
+{{- end -}}
+{{- .name }} = {{ join "\n    " $lines }}
+{{- end -}}
+
+{{- define "pastebox.sections" -}}
+{{- range include "pastebox.pairs" (dict "value" .Values.config.sections "where" "config.sections") | fromJsonArray -}}
+{{- $section := first . -}}
+{{- if regexMatch "[\\]\\r\\n]|^$" $section }}{{ fail (printf "config.sections: %q cannot be the name of a section" $section) }}{{ end -}}
+[{{ $section }}]
+{{ range include "pastebox.pairs" (dict "value" (last .) "where" (printf "config.sections: [%s]" $section)) | fromJsonArray -}}
+{{- if not (kindIs "invalid" (last .)) -}}
+{{ include "pastebox.option" (dict "section" $section "name" (first .) "value" (last .)) }}
+{{ end -}}
+{{- end }}
+{{ end -}}
+{{- end -}}
+
+{{- define "pastebox.ini" -}}
+{{- if .Values.config.sections }}{{ include "pastebox.sections" . | trimSuffix "\n" }}{{ else }}{{ .Values.config.ini }}{{ end -}}
+{{- end -}}
+
+{{/* Whether the chart itself has an INI to store. */}}
+{{- define "pastebox.hasOwnIni" -}}
+{{- if or .Values.config.ini .Values.config.sections }}true{{ end -}}
+{{- end -}}
+
+{{- define "pastebox.configSecretData" -}}
+{{- if include "pastebox.hasOwnIni" . }}
+app.ini: {{ include "pastebox.ini" . | b64enc }}
+{{- end }}
+{{- range $name, $text := .Values.config.overlays }}
+overlay.{{ $name }}: {{ $text | b64enc }}
+{{- end }}
+{{- range $name, $text := .Values.secrets.values }}
+secret.{{ $name }}: {{ $text | b64enc }}
+{{- end }}
+{{- end -}}
+
+{{- define "pastebox.generatedName" -}}
+{{ include "pastebox.fullname" . }}-generated
+{{- end -}}
+
+{{/* Generated secrets: what the cluster has stays; a new one is chance, and the same in every object
+     of one render; without a cluster it is derived from the seed. */}}
+{{- define "pastebox.generatedData" -}}
+{{- $name := include "pastebox.generatedName" . -}}
+{{- $there := lookup "v1" "Secret" .Release.Namespace $name -}}
+{{- $data := ($there | default dict).data | default dict -}}
+{{- $isOnline := lookup "v1" "Secret" .Release.Namespace "" -}}
+{{- $new := .Values.secrets.made | default dict -}}
+{{- range .Values.secrets.generate }}
+{{- $value := get $data . -}}
+{{- if not $value -}}
+{{- if $.Values.secrets.seed -}}
+{{- $value = sha256sum (printf "%s/%s/%s/%s" $.Values.secrets.seed $.Release.Namespace $name .) | b64enc -}}
+{{- else if not $isOnline -}}
+{{- fail (printf "secrets.generate: [%s] without a cluster to keep it in: every render would make another one. Give secrets.seed, or secrets.existing" .) -}}
+{{- else -}}
+{{- if not (hasKey $new .) }}{{ $_ := set $new . (randAlphaNum 48 | b64enc) }}{{ end -}}
+{{- $value = get $new . -}}
+{{- end -}}
+{{- end }}
+{{ . }}: {{ $value }}
+{{- end }}
+{{- $_ := set .Values.secrets "made" $new -}}
+{{- end -}}
+
+{{- define "pastebox.configSecretName" -}}
+{{ include "pastebox.fullname" .root }}-config{{ .suffix | default "" }}
+{{- end -}}
+
+{{- define "pastebox.hasConfigSecret" -}}
+{{- if or (include "pastebox.hasOwnIni" .) .Values.config.overlays .Values.secrets.values }}true{{ end -}}
+{{- end -}}
+
+{{/* What /etc/pastebox holds: a directory, so that a change reaches the pod. */}}
+{{- define "pastebox.configSources" -}}
+{{- $root := .root }}
+{{- $own := include "pastebox.configSecretName" . }}
+{{- if $root.Values.config.existingSecret }}
+- secret:
+    name: {{ tpl $root.Values.config.existingSecret $root }}
+    items:
+      - {key: {{ $root.Values.config.existingSecretKey | quote }}, path: app.ini}
+{{- end }}
+{{- if or (include "pastebox.hasOwnIni" $root) $root.Values.config.overlays }}
+- secret:
+    name: {{ $own }}
+    items:
+      {{- if include "pastebox.hasOwnIni" $root }}
+      - {key: app.ini, path: app.ini}
+      {{- end }}
+      {{- range $name, $_ := $root.Values.config.overlays }}
+      - {key: {{ printf "overlay.%s" $name | quote }}, path: {{ printf "%s%s" (ternary "" "conf.d/" $root.Values.config.fromImage) $name | quote }}}
+      {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "pastebox.secretSources" -}}
+{{- $root := .root }}
+{{- with $root.Values.secrets.values }}
+- secret:
+    name: {{ include "pastebox.configSecretName" $ }}
+    items:
+      {{- range $name, $_ := . }}
+      - {key: {{ printf "secret.%s" $name | quote }}, path: {{ $name | quote }}}
+      {{- end }}
+{{- end }}
+{{- if $root.Values.secrets.generate }}
+- secret:
+    name: {{ include "pastebox.generatedName" $root }}{{ .suffix | default "" }}
+{{- end }}
+{{- range $root.Values.secrets.existing }}
+- secret:
+    name: {{ tpl .name $root }}
+    {{- with .items }}
+    items:
+      {{- toYaml . | nindent 6 }}
+    {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* A changed configuration makes a new pod. Generated secrets never change, so they do not count. */}}
+{{- define "pastebox.checksum" -}}
+{{ include "pastebox.configSecretData" . | sha256sum }}
+{{- end -}}
