@@ -11,7 +11,7 @@ import conformance_app
 import contract_app
 import pytest
 from app_process import AppProcess, free_port
-from contract_cases import CASES
+from contract_cases import CASES, need
 
 RUNNERS = {case.name: case for case in CASES}
 _INI = "[app:main]\npaste.app_factory = conformance_app:{factory}\n{server}\n"
@@ -53,8 +53,7 @@ def serve(tmp_path):
             (tmp_path / source.name).write_text(source.read_text())
         port = free_port()
         case = RUNNERS[name]
-        if case.missing:
-            _require("runners", case.missing)
+        need(case)
         server = case.section(case.tcp.format(host="127.0.0.1", port=port), case.more)
         ini = _INI.format(factory=factory, server=server)
         process = AppProcess(tmp_path, code=None, ini=ini)

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.process
 
 BODY = bytes(range(256)) * 1000
 HTTP = [case.name for case in CASES if not case.name.startswith("flup_")]
+HAS_NO_CHUNKS = [c.name for c in CASES if "test_chunked_upload_arrives_whole" in c.exceptions]
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +137,8 @@ def test_curl(tool, serve, results, runner):
     assert tool("curl", *quiet, "--http1.0", f"{url}/") == b"contract"
     assert tool("curl", *quiet, *upload, f"{url}/echo", stdin=BODY) == said
     chunked = ("--header", "Transfer-Encoding: chunked", "--header", "Expect: 100-continue")
-    assert tool("curl", *quiet, *upload, *chunked, f"{url}/echo", stdin=BODY) == said
+    if runner not in HAS_NO_CHUNKS:
+        assert tool("curl", *quiet, *upload, *chunked, f"{url}/echo", stdin=BODY) == said
     assert tool("curl", *quiet, "--head", f"{url}/").split()[1] == b"200"
     assert len(tool("curl", *quiet, f"{url}/big?mb=3")) == 3 << 20
     results.setdefault("tools", {})[f"{runner}: curl"] = "keep-alive, 1.0, POST, chunks, HEAD, 3 MB"

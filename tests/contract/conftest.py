@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import contract_app
 import pytest
 from app_process import AppProcess, free_port
-from contract_cases import CASES, TO_BUILD, Case
+from contract_cases import CASES, Case, need
 from contract_wire import Place
 
 INI = """\
@@ -33,11 +32,7 @@ def pytest_runtest_makereport(item):
 @pytest.fixture(scope="module", params=CASES, ids=[case.name for case in CASES])
 def case(request) -> Case:
     case: Case = request.param
-    if case.missing:
-        required = os.environ.get("PASTEBOX_REQUIRE", "").replace(",", " ").split()
-        if "runners" in required and case.module not in TO_BUILD:
-            pytest.fail(case.missing)
-        pytest.skip(case.missing)
+    need(case)
     return case
 
 

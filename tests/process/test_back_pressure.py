@@ -7,7 +7,7 @@ import socket
 
 import pytest
 from app_process import AppProcess, free_port
-from contract_cases import CASES, Case
+from contract_cases import CASES, Case, need
 
 pytestmark = pytest.mark.process
 
@@ -39,6 +39,7 @@ AHEAD = 24
     [pytest.param(case, id=case.name) for case in CASES if not case.name.startswith("flup_")],
 )
 def test_an_answer_is_made_as_fast_as_it_is_taken(case: Case, tmp_path):
+    need(case)
     port = free_port()
     server = case.section(case.tcp.format(host="127.0.0.1", port=port), case.more)
     process = AppProcess(tmp_path, code=APP, ini=INI.format(server=server))

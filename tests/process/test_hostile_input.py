@@ -1,12 +1,11 @@
 """A hundredth of tests/soak/fuzz_servers.py: hostile input to a server of every runner."""
 
 import importlib.util
-import os
 import sys
 from pathlib import Path
 
 import pytest
-from contract_cases import CASES
+from contract_cases import CASES, need
 
 pytestmark = pytest.mark.process
 
@@ -26,9 +25,6 @@ fuzz = load_script()
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_server_goes_on_and_nothing_grows(case, tmp_path):
-    if case.missing:
-        if "runners" in os.environ.get("PASTEBOX_REQUIRE", "").replace(",", " ").split():
-            pytest.fail(case.missing)
-        pytest.skip(case.missing)
+    need(case)
     figures, faults = fuzz.run(case, 100, 0, tmp_path)
     assert not faults, figures

@@ -82,7 +82,10 @@ class Gateway:
         with contextlib.ExitStack() as stack:
             if on is None:
                 stack.enter_context(contextlib.closing(connection))
-            answer = self.begin(method, path, body, on=connection, **headers)
+            try:
+                answer = self.begin(method, path, body, on=connection, **headers)
+            except ConnectionResetError:  # a reset takes what has come with it
+                return Reply(200, {}, b"", is_whole=False)
             parts = []
             try:
                 parts += iter(lambda: answer.read(1 << 16), b"")

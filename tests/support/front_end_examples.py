@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app_process import AppProcess, clean_environ, free_port
-from front_ends import FrontEnd, require
+from contract_wire import Place
+from front_ends import Program, require
 
 EXAMPLES = Path(__file__).parents[2] / "examples/frontends"
 NAMES = sorted(path.name for path in EXAMPLES.iterdir() if (path / "compose.yaml").exists())
@@ -96,7 +97,7 @@ class Example:
         self.port, self._app_port, self._health_port = free_port(), free_port(), free_port()
         self.base = f"http://127.0.0.1:{self.port}" + ("/wiki" if "prefix" in name else "")
         self._wiki: AppProcess | None = None
-        self._server: FrontEnd | None = None
+        self._server: Program | None = None
         self.file = directory / self.front.file
         self.file.write_text(self._translate((EXAMPLES / name / self.front.file).read_text()))
         (directory / "modules").symlink_to("/usr/lib/apache2/modules")
@@ -169,7 +170,7 @@ class Example:
         self._wiki.wait_log(r"listening on (\S+)")
         for path in self.directory.glob("*.sock"):
             path.chmod(0o777)  # Apache serves as another user, and will not as root
-        self._server = FrontEnd(self.directory, self._command(self.front.run), self.port, "-")
+        self._server = Program(self.directory, self._command(self.front.run), Place(port=self.port))
 
     def stop(self) -> str:
         """End both; return what they said."""

@@ -279,20 +279,15 @@ def require(name: str) -> str:
     return path
 
 
-class FrontEnd:
+class Program:
     """A process that listens at ``place`` and speaks HTTP; its log is ``front.log``."""
 
-    def __init__(
-        self, front: Front, directory: Path, app: Place, *, host: str = "127.0.0.1", script: Path
-    ) -> None:
-        for need in front.needs:
-            require(need)
-        self.place = Place(host, free_port(host))
+    def __init__(self, directory: Path, command: list[str], place: Place) -> None:
+        self.place = place
         self.directory = directory
-        site = Site(directory, require(front.program), app, self.place, script)
         with (directory / "front.err").open("w") as errors:
             self.process = subprocess.Popen(
-                front.configure(site),
+                command,
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -300,7 +295,7 @@ class FrontEnd:
                 start_new_session=True,
             )
         try:
-            wait_until(self._listens, f"{front.program} to listen")
+            wait_until(self._listens, f"{command[0]} to listen")
         except AssertionError:
             self.stop()
             raise
@@ -326,3 +321,16 @@ class FrontEnd:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
+
+
+class FrontEnd(Program):
+    """A row's front end before an application at ``app``."""
+
+    def __init__(
+        self, front: Front, directory: Path, app: Place, *, host: str = "127.0.0.1", script: Path
+    ) -> None:
+        for need in front.needs:
+            require(need)
+        place = Place(host, free_port(host))
+        site = Site(directory, require(front.program), app, place, script)
+        super().__init__(directory, front.configure(site), place)
