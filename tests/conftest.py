@@ -79,6 +79,7 @@ def _needs_of(item: pytest.Item) -> Iterator[Need]:
 DOCKER = ("tests/image/", "tests/docs/")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the plugin looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests for ``pytest -n``: those with docker share images, the others a file."""
     for item in items:

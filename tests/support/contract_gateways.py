@@ -6,7 +6,7 @@ import contextlib
 import itertools
 from collections.abc import Iterable, Iterator
 
-from contract_wire import Place, Reply, headers_of
+from contract_wire import NOTHING, Place, Reply, headers_of
 
 from pastebox.health import ajp, fastcgi, scgi
 from pastebox.health.ajp_parts import PACKET_MOST
@@ -85,7 +85,7 @@ class Gateway:
             try:
                 answer = self.begin(method, path, body, on=connection, **headers)
             except ConnectionResetError:  # a reset takes what has come with it
-                return Reply(200, {}, b"", is_whole=False)
+                return Reply(NOTHING, {}, b"", is_whole=False)
             parts = []
             try:
                 parts += iter(lambda: answer.read(1 << 16), b"")

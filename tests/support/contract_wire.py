@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 PATIENCE_S = 20.0
+NOTHING = 0
+"""The status of an answer of which nothing came."""
 
 
 class Reply(NamedTuple):
@@ -93,7 +95,11 @@ class Http:
         with contextlib.ExitStack() as stack:
             if on is None:
                 stack.enter_context(contextlib.closing(connection))
-            return read_whole(self.begin(method, path, body, on=connection, **headers))
+            try:
+                answer = self.begin(method, path, body, on=connection, **headers)
+            except ConnectionResetError:  # without a byte, or with a reset that took them along
+                return Reply(NOTHING, {}, b"", is_whole=False)
+            return read_whole(answer)
 
     def begin(
         self,
