@@ -61,6 +61,7 @@ def test_other_servers_follow_too(serve, server, needs):
     app.wait_log("watching files=2")
     saved(app, "second")
     wait_until(lambda: app.get().text == "second", "the new code")
+    app.wait_log("generation 1 drained")  # until then the old one takes connections as well
     app.module.write_text("def main(:\n")
     app.wait_log("failed to load, the one before goes on")
     assert app.get().text == "second"

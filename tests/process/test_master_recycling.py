@@ -30,7 +30,7 @@ def test_no_request_is_lost_while_workers_are_recycled(serve, workers):
 
         wait_until(recycled, "four workers to be recycled")
     assert load.counts["lost"] == 0, load.details
-    assert len(load.pids) > 4
+    assert len(load.pids) >= 4  # the last successor may not have answered yet
     assert most <= workers + 1, "one at a time"
     assert app.metric("worker_restarts_total") == 0
     assert app.metric("generation") == 1
