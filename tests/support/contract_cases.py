@@ -26,6 +26,7 @@ class Case(NamedTuple):
         exceptions: name of a test to the reason why it cannot hold here.
         client: makes a client of its protocol for a place.
         forks: it serves one request at a time in each of several processes.
+        says_close: it can be told to close the connections that it keeps open.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Case(NamedTuple):
     exceptions: dict[str, str] = {}  # noqa: RUF012  # never changed
     client: Callable[..., Any] = Http
     forks: bool = False
+    says_close: bool = True
 
     def section(self, address: str, *more: str) -> str:
         """Return the text of ``[server:main]``."""
@@ -146,6 +148,7 @@ CASES = (
             "test_value_of_the_wrong_type_is_78": "likewise",
             "test_unix_socket": "waitress's own option is tested with waitress",
         },
+        says_close=False,
     ),
     Case(
         "bjoern",
