@@ -46,7 +46,7 @@ run: $(VENV)/.run ## Serve the example wiki on http://127.0.0.1:8080 (PORT=...)
 	mkdir -p "$$PASTEBOX_DATA_DIR" && exec $(BIN)/pastebox serve
 
 test: $(VENV)/.test ## Run every ring of tests, with one summary (PYTEST_ADDOPTS=...)
-	$(BIN)/pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder
 
 test-unit: $(VENV)/.test ## Run the unit ring: pure, seconds
 	$(BIN)/pytest tests/unit

@@ -79,13 +79,30 @@ def _needs_of(item: pytest.Item) -> Iterator[Need]:
 DOCKER = ("tests/image/", "tests/docs/")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin looks at the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for ``pytest -n``: those with docker share images, the others a file."""
-    for item in items:
-        path = item.nodeid.partition("::")[0]
-        group = "docker" if path.startswith(DOCKER) else path
-        item.add_marker(pytest.mark.xdist_group(group))
+def _unit_of(nodeid: str) -> str:
+    """Return what stays in one process: tests with docker share images, the others a file."""
+    path = nodeid.partition("::")[0]
+    return "docker" if path.startswith(DOCKER) else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keep the tests of a unit in one process of ``pytest -n``; xdist alone would part files."""
+    from xdist.scheduler import LoadScopeScheduling  # there is xdist, if it asks
+
+    class UnitScheduling(LoadScopeScheduling):  # type: ignore[misc]  # untyped here
+        """One unit at a time to whoever is free."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            return _unit_of(nodeid)
+
+    return UnitScheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest unit where several processes share the tests."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: _unit_of(item.nodeid) != "docker")
 
 
 def pytest_configure() -> None:

@@ -107,10 +107,10 @@ def test_counts_and_logs_requests(gunicorn):
         app.get()
     app.get("/raise")
     app.get("/nosuch")
-    wait_until(lambda: app.metric('requests_total{class="2xx"}') == 5, "the counters")
-    assert app.metric('requests_total{class="5xx"}') == 1
-    assert app.metric('requests_total{class="4xx"}') == 1
-    assert app.metric("requests_in_flight") == 0
+    app.wait_metric('requests_total{class="2xx"}', 5)
+    app.wait_metric('requests_total{class="5xx"}', 1)
+    app.wait_metric('requests_total{class="4xx"}', 1)
+    app.wait_metric("requests_in_flight", 0)
     app.wait_log(r'^127\.0\.0\.1 - - \[.*\] "GET / HTTP/1\.1" 200 3 ', count=5)
 
 

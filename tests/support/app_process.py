@@ -359,6 +359,10 @@ class AppProcess:
                 return float(line.split()[1])
         raise AssertionError(f"no metric {name}")
 
+    def wait_metric(self, name: str, value: float) -> None:
+        """Wait until a sample has a value: a count may come a moment after its answer."""
+        wait_until(lambda: self.metric(name) == value, f"{name} to be {value}")
+
     def socket(self) -> socket.socket:
         """Return a raw connection."""
         return socket.create_connection(("127.0.0.1", self.port), PATIENCE_S)
