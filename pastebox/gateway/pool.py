@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple, Protocol
 
 from pastebox.gateway.limits import Limits
+from pastebox.gateway.turns import Turns
 
 _log = logging.getLogger("pastebox.gateway")
 
@@ -20,10 +21,6 @@ _SATURATED = 0.7
 """Processor time per second from which on more threads only fight for the interpreter."""
 _SHORT_WAIT_S = 0.025
 """A task that waits no longer than this, by the queue's pace, is better off without company."""
-_TURN_S = 0.001
-"""How long the I/O thread leaves the interpreter to the threads it has given something to do."""
-_TURNS_WITHOUT = 64
-"""How often it does not do so after it was in vain."""
 _LONG_WAIT_S = 0.25
 """And this long where the processor is what it waits for."""
 
@@ -89,11 +86,7 @@ class Pool:
         self._taken = 0  # tasks that a thread has begun
         self._numbers = 0
         self._batch: list[Task] = []
-        self._outstanding = 0  # tasks that a thread has or is about to have
-        self._awaited = -1  # of them may be left when the I/O thread goes on; -1: it does not wait
-        self._turn = threading.Lock()
-        self._turn.acquire()
-        self._turns_without = 0
+        self._turns = Turns()
         self._window: _Window | None = None  # while tasks wait
         for _ in range(min(limits.min_threads, limits.max_threads)):
             self._start()
@@ -124,28 +117,12 @@ class Pool:
         return True
 
     def _hand_over(self) -> None:
-        """Give the new tasks to the threads, and leave them the interpreter for a moment.
-
-        Two threads that run at a time hand the interpreter's lock to each other at every system
-        call, which costs a short request more than all the rest. So the I/O thread waits until
-        these tasks are done, but not for long, and not where tasks turned out to take longer.
-        """
+        """Give the new tasks to the threads, and leave them the interpreter for a moment."""
         batch, self._batch = self._batch, []
-        waits = not self._turns_without
-        with self._lock:
-            if waits:
-                self._awaited = self._outstanding
-            self._outstanding += len(batch)
+        self._turns.announce(len(batch))
         for task in batch:
             self._queue.put(task)
-        if not waits:
-            self._turns_without -= 1
-        elif not self._turn.acquire(timeout=_TURN_S):
-            self._turns_without = _TURNS_WITHOUT
-            with self._lock:
-                if self._awaited < 0:  # it came at the last moment
-                    self._turn.acquire()
-                self._awaited = -1
+        self._turns.leave()
 
     def _open_window(self, now: float) -> _Window:
         return _Window(now, self._cpu_clock(), self._taken)
@@ -196,10 +173,7 @@ class Pool:
             finally:
                 with self._lock:
                     self._busy -= 1
-                    self._outstanding -= 1
-                    if self._outstanding <= self._awaited:
-                        self._awaited = -1
-                        self._turn.release()
+                self._turns.done()
 
     def _may_leave(self) -> bool:
         with self._lock:

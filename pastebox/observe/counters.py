@@ -8,7 +8,9 @@ import os
 import threading
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import NamedTuple, Self
 
 from pastebox.process.shared import unnamed_file
@@ -103,14 +105,38 @@ class Slot:
     def finished(self, status: int, size: int, seconds: float) -> None:
         """Count its end: once per :meth:`started`, also when the client went away."""
         words = self._words
-        kind = status // 100
-        kind = _CLASS + (kind if 0 < kind < len(CLASSES) else 0)
+        kind = _class_of(status)
         bucket = _BUCKET + bisect_left(BUCKETS_S, seconds)
         with self._lock:
             words[kind] += 1
             words[_BYTES] += max(0, size)
             words[_MICROSECONDS] += max(0, int(seconds * 1e6))
             words[bucket] += 1
+
+    def catch_up(
+        self,
+        statuses: Sequence[int],
+        sizes: Sequence[int],
+        durations: Sequence[float],
+        *,
+        in_flight: int,
+    ) -> None:
+        """Count what has ended since the last time, and what runs now, all at once.
+
+        For a server that calls this instead of :meth:`started` and :meth:`finished`. The three
+        need not be of the same requests.
+        """
+        kinds = Counter(statuses)
+        buckets = Counter(map(bisect_left, repeat(BUCKETS_S), durations))
+        words = self._words
+        with self._lock:
+            for status, count in kinds.items():
+                words[_class_of(status)] += count
+            for bucket, count in buckets.items():
+                words[_BUCKET + bucket] += count
+            words[_BYTES] += sum(sizes)
+            words[_MICROSECONDS] += int(1e6 * sum(durations))
+            words[_STARTED] = sum(words[_CLASS:_BUCKET]) + in_flight
 
 
 class LimitedSlot(Slot):
@@ -124,10 +150,26 @@ class LimitedSlot(Slot):
     def finished(self, status: int, size: int, seconds: float) -> None:
         """Count the end of a request; the last one of the number is told."""
         super().finished(status, size, seconds)
+        self._spend(1)
+
+    def catch_up(
+        self,
+        statuses: Sequence[int],
+        sizes: Sequence[int],
+        durations: Sequence[float],
+        *,
+        in_flight: int,
+    ) -> None:
+        """Count the ends of many."""
+        super().catch_up(statuses, sizes, durations, in_flight=in_flight)
+        if statuses:
+            self._spend(len(statuses))
+
+    def _spend(self, count: int) -> None:
         with self._lock:
-            self._left -= 1
-            left = self._left
-        if left <= 0 and left % _AGAIN == 0:
+            before, left = self._left, self._left - count
+            self._left = left
+        if left <= 0 and (before > 0 or -before // _AGAIN < -left // _AGAIN):
             self._tell()
 
 
@@ -204,6 +246,11 @@ class Counters:
             raise IndexError(f"slot {index} of {self._slots}")
         start = index * _STRIDE
         return self._memory[start : start + _FIELDS * _WORD].cast("Q")
+
+
+def _class_of(status: int) -> int:
+    kind = status // 100
+    return _CLASS + (kind if 0 < kind < len(CLASSES) else 0)
 
 
 def _totals(words: list[int]) -> Totals:

@@ -11,30 +11,43 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
+from threading import Lock, get_ident
+from time import monotonic
 from typing import Any
 
 from pastebox.config.model import WSGIApp
 from pastebox.observe.access import AccessRecord
 from pastebox.observe.counters import Slot
+from pastebox.process.stacks import Running
 from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.granian_input import Input
 from pastebox.runners.middleware import ApplicationExitedError
 
 
 class _Response:
-    """The ``start_response`` of one request."""
+    """One request that runs, and its ``start_response``; filled where a call costs less."""
 
-    def __init__(self) -> None:
-        self.status = 0
-        self.headers: list[tuple[str, str]] = []
-        self.written: list[bytes] = []
+    __slots__ = ("began", "headers", "scope", "status", "thread", "written")
+
+    began: float
+    headers: list[tuple[str, str]]
+    scope: dict[str, Any]
+    status: int
+    thread: int
+    written: list[bytes] | None
 
     def __call__(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         if self.status and exc_info is None:
             raise AssertionError("start_response was called twice")
         self.status = int(status[:3])
-        self.headers = list(headers)
-        return self.written.append
+        self.headers = headers
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """Keep what comes before the body that the application returns."""
+        if self.written is None:
+            self.written = []
+        self.written.append(data)
 
     def close_connection(self) -> None:
         """Have granian end the connection with this answer."""
@@ -88,6 +101,12 @@ class Calls:
         self._counters = counters
         self._lines = lines
         self._prefix = prefix
+        self._running: set[_Response] = set()
+        # Of those that have ended: lists of numbers, which the garbage collector does not count.
+        self._statuses: list[int] = []
+        self._sizes: list[int] = []
+        self._durations: list[float] = []
+        self._lock = Lock()  # of those who catch up
         self._base: dict[str, Any] = {
             "SCRIPT_NAME": prefix,
             "SERVER_SOFTWARE": "granian",
@@ -99,42 +118,67 @@ class Calls:
             "wsgi.run_once": False,
         }
 
-    def __call__(self, protocol: Any, scope: dict[str, Any]) -> int:
+    @property
+    def in_flight(self) -> int:
+        """How many requests run."""
+        return len(self._running)
+
+    def running(self) -> list[Running]:
+        """Return the requests that run, and where."""
+        return [
+            Running(one.thread, one.began, one.scope["REQUEST_METHOD"], one.scope["PATH_INFO"])
+            for one in self._running.copy()
+        ]
+
+    def catch_up(self) -> None:
+        """Count and log what has finished since the last time; a few times a second.
+
+        Requests do no more than they must: the longer one holds the interpreter, the more
+        often granian's threads meet in front of it, which costs more than the counting.
+        """
+        with self._lock:
+            taken = [_take(one) for one in (self._statuses, self._sizes, self._durations)]
+            self._counters.catch_up(*taken, in_flight=len(self._running))
+        if self._lines is not None:
+            self._lines.write()
+
+    def answer(self, protocol: Any, scope: dict[str, Any]) -> int:
         """Answer one request; return the status."""
-        began = self.last = time.monotonic()
-        self._counters.started()
+        response = _Response()
+        response.scope = scope
+        response.status = 0
+        response.written = None
+        response.thread = get_ident()
+        response.began = self.last = monotonic()
+        self._running.add(response)
         environ = self._base | scope
         environ["wsgi.input"] = Input(scope["wsgi.input"])
         if self._prefix:
             environ["PATH_INFO"] = environ["PATH_INFO"].removeprefix(self._prefix)
-        response = _Response()
         try:
-            data = self._run(environ, response, protocol, scope, began)
+            body = self._app(environ, response)
+            if type(body) is list and response.written is None:
+                data: bytes | None = b"".join(body)
+            else:
+                data = self._read(body, response, protocol)
         except BaseException as error:
-            self._end(scope, 500, 0, began)
+            response.status = 500
+            self._end(response, 0)
             if isinstance(error, SystemExit):
                 raise ApplicationExitedError(f"SystemExit: {error.code}") from error
             raise
         if data is not None:
-            protocol.response_bytes(response.status, response.headers, data)
-            self._end(scope, response.status, len(data), began)
-        return response.status
-
-    def _run(
-        self,
-        environ: dict[str, Any],
-        response: _Response,
-        protocol: Any,
-        scope: dict[str, Any],
-        began: float,
-    ) -> bytes | None:
-        """Return the whole body where the application has it whole; else begin to stream it."""
-        body = self._app(environ, response)
-        if isinstance(body, (list, tuple)):
-            data = b"".join((*response.written, *body))
-            _close(body)  # a list may be of a class of its own
             if self.is_lame:
                 response.close_connection()
+            protocol.response_bytes(response.status, response.headers, data)
+            self._end(response, len(data))
+        return response.status
+
+    def _read(self, body: Any, response: _Response, protocol: Any) -> bytes | None:
+        """Return the whole body where the application has it whole; else begin to stream it."""
+        if isinstance(body, (list, tuple)):
+            data = b"".join((*(response.written or ()), *body))
+            _close(body)  # a list may be of a class of its own
             return data
         try:
             parts = iter(body)
@@ -149,18 +193,28 @@ class Calls:
             try:
                 _close(body)
             finally:
-                self._end(scope, response.status, size, began)
+                self._end(response, size)
 
-        every = itertools.chain(response.written, (first,), parts)
+        every = itertools.chain(response.written or (), (first,), parts)
         whole = _Parts((part for part in every if part), end)
         protocol.response_iter(response.status, response.headers, whole)
         return None
 
-    def _end(self, scope: dict[str, Any], status: int, size: int, began: float) -> None:
-        seconds = time.monotonic() - began
-        self._counters.finished(status, size, seconds)
+    def _end(self, response: _Response, size: int) -> None:
+        self._running.discard(response)
+        seconds = monotonic() - response.began
+        self._statuses.append(response.status)
+        self._sizes.append(size)
+        self._durations.append(seconds)
         if self._lines is not None:
-            self._lines.add(_record(scope, status, size, seconds))
+            self._lines.add(_record(response.scope, response.status, size, seconds))
+
+
+def _take(numbers: list[Any]) -> list[Any]:
+    """Return what is in a list, and take it out, while others add to it."""
+    taken = numbers[:]
+    del numbers[: len(taken)]
+    return taken
 
 
 def _record(scope: dict[str, Any], status: int, size: int, seconds: float) -> AccessRecord:

@@ -15,15 +15,18 @@ class Input:
 
     __slots__ = ("_body", "_opened")
 
+    _opened: io.BufferedReader[_Raw]
+
     def __init__(self, body: Any) -> None:
         self._body = body
-        self._opened: io.BufferedReader | None = None
 
     @property
-    def _reader(self) -> io.BufferedReader:
-        if self._opened is None:
+    def _reader(self) -> io.BufferedReader[_Raw]:
+        try:
+            return self._opened
+        except AttributeError:
             self._opened = io.BufferedReader(_Raw(self._body))
-        return self._opened
+            return self._opened
 
     def read(self, size: int | None = -1) -> bytes:
         """Return that many bytes, or what is left."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import socket
 import struct
@@ -24,11 +25,15 @@ from granian.http import HTTP1Settings, HTTP2Settings
 
 from pastebox.config.model import WSGIApp
 from pastebox.errors import ExitCode
+from pastebox.process.stacks import stack_of
 from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.granian_calls import Calls
 from pastebox.runners.granian_options import BACKPRESSURE, BLOCKING_THREADS, of_protocol
 from pastebox.runners.obedience import ObedientThread
+from pastebox.runners.watch import watch
+
+log = logging.getLogger("pastebox.worker")
 
 _rust: Any = _granian  # its type stubs are of an older release
 _bridge: Any = _futures
@@ -59,7 +64,7 @@ class GranianServer:
         self._context = context
         self._deadline = float("inf")
         self._is_told = threading.Event()
-        self._lines = lines = AccessLines(context.access) if context.access is not None else None
+        lines = AccessLines(context.access) if context.access is not None else None
         self._calls = Calls(
             app,
             context.counters,
@@ -69,8 +74,9 @@ class GranianServer:
         )
         self._listeners = {_identity(one.fileno()) for one in sockets}
         self._ends = [self._serve_on(one, values) for one in sockets]
-        tick = (lambda: None) if lines is None else lines.write
-        ObedientThread(context, self, tick=tick).start()
+        ObedientThread(context, self, tick=self._calls.catch_up).start()
+        threads = int(str(values.get("blocking_threads", BLOCKING_THREADS)))
+        watch(context, self._calls.running, threads)
 
     # -- orders, from their thread ---------------------------------------------------------
 
@@ -96,9 +102,13 @@ class GranianServer:
         for signal, _ in self._ends:
             signal.set()
         self._wait_for_requests()
-        if self._lines is not None:
-            self._lines.write()
-        return self._context.counters.in_flight
+        self._calls.catch_up()
+        now = time.monotonic()
+        cut = self._calls.running()
+        for one in cut:
+            told, stack = one.told(now), stack_of(one.thread)
+            log.warning("request cut off by the drain deadline %s\n%s", told, stack)
+        return len(cut)
 
     def _stop_accepting(self) -> None:
         """Put a listener that nobody knows in the place of each of ours.
@@ -122,7 +132,7 @@ class GranianServer:
         """
         quiet_since = time.monotonic()
         while (now := time.monotonic()) < self._deadline:
-            if self._context.counters.in_flight or _unacknowledged():
+            if self._calls.in_flight or _unacknowledged():
                 quiet_since = now
             elif now - quiet_since > _HEADER_GRACE_S or self._is_over():
                 return
@@ -169,7 +179,8 @@ class GranianServer:
         mode = "str" if values.get("runtime_mode") == "st" else "mtr"
         serve = getattr(worker, f"serve_{mode}{'_uds' if is_unix else ''}")
         loop = asyncio.new_event_loop()
-        serve(_bridge._new_cbscheduler(loop, self._calls, impl_asyncio=True), loop, signal)  # noqa: SLF001  # there is no other door
+        answer = self._calls.answer
+        serve(_bridge._new_cbscheduler(loop, answer, impl_asyncio=True), loop, signal)  # noqa: SLF001  # there is no other door
         return signal, is_over
 
 

@@ -77,6 +77,21 @@ class Accounted:
 class _Account:
     """One request."""
 
+    __slots__ = (
+        "_is_over",
+        "_owner",
+        "_start_response",
+        "_write",
+        "began",
+        "began_wall",
+        "environ",
+        "path_info",
+        "script_name",
+        "size",
+        "status",
+        "thread",
+    )
+
     def __init__(self, owner: Accounted, environ: dict[str, Any], start_response: Any) -> None:
         self.environ = environ
         self.began = time.monotonic()
@@ -95,16 +110,16 @@ class _Account:
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
     ) -> Callable[[bytes], object]:
         if exc_info is None:
-            write = self._start_response(status, headers)
+            self._write = self._start_response(status, headers)
         else:
-            write = self._start_response(status, headers, exc_info)
+            self._write = self._start_response(status, headers, exc_info)
         self.status = int(status[:3]) if status[:3].isdecimal() else 0
+        return self.write
 
-        def counted(data: bytes) -> object:
-            self.size += len(data)
-            return write(data)
-
-        return counted
+    def write(self, data: bytes) -> object:
+        """Hand a part on that the application writes, and count it."""
+        self.size += len(data)
+        return self._write(data)
 
     @property
     def running(self) -> Running:
@@ -126,6 +141,8 @@ class _Account:
 
 class _Body:
     """The response's body on its way to the server."""
+
+    __slots__ = ("_account", "_is_closed", "_parts", "_result")
 
     def __init__(self, result: Iterable[bytes], account: _Account) -> None:
         self._result = result
@@ -167,6 +184,8 @@ class _Body:
 
 class _Sized(_Body):
     """A body whose parts can be counted, from which a server learns the length of one."""
+
+    __slots__ = ("_length",)
 
     def __init__(self, result: list[bytes] | tuple[bytes, ...], account: _Account) -> None:
         super().__init__(result, account)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from pastebox.process.stacks import stack_of
 from pastebox.runners.last_bytes import LINGER_S, unacknowledged
+from pastebox.runners.threaded_peer import CLOSED, LINGERING, WAITING, WORKING, Peer
 
 if TYPE_CHECKING:
-    from pastebox.runners.threaded_loop import Peer, ThreadedLoop
+    from pastebox.runners.threaded_loop import ThreadedLoop
 
 log = logging.getLogger("pastebox.worker")
 
@@ -32,7 +33,6 @@ _HEADER_GRACE_S = 1.0
 """How long a request may take to become one: bytes before the end of a header are no request."""
 _LONGEST_LINGER_S = 30.0
 """When nothing drains, how long a peer that takes nothing may hold a finished connection."""
-_WAITING, _WORKING, _LINGERING, _CLOSED = range(4)
 
 
 class Drain:
@@ -66,9 +66,9 @@ class Drain:
             self._end()
             return
         for peer in list(loop.peers.values()):
-            if peer.state == _LINGERING:
+            if peer.state == LINGERING:
                 see_off_some(loop, peer)
-            elif peer.state == _WAITING and self._may_close(peer, now):
+            elif peer.state == WAITING and self._may_close(peer, now):
                 loop.close(peer)
         self.is_over = not (loop.peers or loop.listeners)
 
@@ -92,10 +92,10 @@ class Drain:
         now = time.monotonic()
         running = {one.thread: one for one in self._loop.running()}
         for peer in list(self._loop.peers.values()):
-            unsent = unacknowledged(peer.socket) if peer.state != _CLOSED else 0
-            if peer.state == _WORKING or unsent:
+            unsent = unacknowledged(peer.socket) if peer.state != CLOSED else 0
+            if peer.state == WORKING or unsent:
                 self.cut += 1
-                request = running.get(peer.thread) if peer.state == _WORKING else None
+                request = running.get(peer.thread) if peer.state == WORKING else None
                 log.warning(
                     "request cut off by the drain deadline %s unsent=%d%s",
                     request.told(now) if request else f"seconds={now - peer.since:.1f}",

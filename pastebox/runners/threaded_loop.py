@@ -15,72 +15,37 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
-from typing import Protocol
 
 from pastebox.gateway.sparing import Sparing
 from pastebox.runners.connections import connection_limit
 from pastebox.runners.context import WorkerContext
-from pastebox.runners.last_bytes import unread
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.obedience import HEARTBEAT_S, Orders
-from pastebox.runners.threaded_drain import Drain, see_off_some, shut_down
+from pastebox.runners.threaded_drain import Drain, see_off_some
+from pastebox.runners.threaded_peer import (
+    ARMED,
+    CLOSED,
+    LINGERING,
+    WAITING,
+    WORKING,
+    Conversation,
+    Peer,
+)
+from pastebox.runners.threaded_pool import Pool
 
 log = logging.getLogger("pastebox.worker")
 
-WAITING, WORKING, LINGERING, CLOSED = range(4)
-_ARMED = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 _ACCEPTED_AT_ONCE = 32
 _HEAD = 1 << 16
 """A header longer than this goes to the server, which refuses it."""
+_END = b"\r\n\r\n"
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_S = 0.1
 _LOG_DELAY_S = 0.1
+_BEHIND_S = 0.01
+"""How soon to look after requests that wait for a thread."""
 _EVICTABLE_S = 1.0
 """A connection that was active, or made, this recently is likely to have a request under way."""
-
-
-class Conversation(Protocol):
-    """What is said on one connection; ``socket`` is what it is said through, such as TLS."""
-
-    socket: socket.socket
-
-    def serve(self) -> bool:
-        """Serve one request, blocking; return whether another one may follow."""
-        ...
-
-    def has_more(self) -> bool:
-        """Whether a part of the next request has been read already."""
-        ...
-
-    def close(self) -> None:
-        """Give back what is not the socket."""
-        ...
-
-
-class Peer:
-    """One connection, owned by the loop or by the thread that serves it."""
-
-    __slots__ = (
-        "conversation",
-        "descriptor",
-        "is_partial",
-        "lingers_until",
-        "since",
-        "socket",
-        "state",
-        "thread",
-    )
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.socket = connection
-        self.descriptor = connection.fileno()
-        self.state = WAITING
-        self.since = time.monotonic()  # of the last change of state
-        self.is_partial = False  # a part of a header is there
-        self.lingers_until = 0.0
-        self.thread = 0  # that serves it
-        self.conversation: Conversation | None = None
 
 
 class ThreadedLoop:
@@ -113,23 +78,24 @@ class ThreadedLoop:
         self.drain: Drain | None = None
         self.peers: dict[int, Peer] = {}
         self.listeners = list(sockets)
+        for listener in sockets:
+            if listener.family != socket.AF_UNIX:  # connections have it from their listener
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.lock = threading.Lock()
-        self._converse = converse
-        self._timeout_s = timeout_s
+        self.converse = converse
+        self.timeout_s = timeout_s
         self._sees_header = sees_header
+        self._head = bytearray(_HEAD if sees_header else 1)
         self._lines = accounted.lines
         self.running = accounted.running
         self._limit = connection_limit()
-        self._ready: SimpleQueue[Peer] = SimpleQueue()
         self._orders = Orders(context, self)
-        self._poller = select.epoll()
+        self.poller = select.epoll()
         self._is_accepting = False
         self._accepts_again_at = self._next_heartbeat = self._next_sweep = 0.0
         self._complains_again_at = 0.0
-        self._poller.register(self._orders.fileno(), select.EPOLLIN)
-        for number in range(threads):
-            name = f"pastebox-{number}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
+        self.poller.register(self._orders.fileno(), select.EPOLLIN)
+        self._pool = Pool(self, threads)
 
     def run(self) -> int:
         """Serve until drained; return the number of requests that the deadline cut off."""
@@ -157,14 +123,15 @@ class ThreadedLoop:
     # -- the loop ------------------------------------------------------------------------------
 
     def _step(self) -> None:
-        for descriptor, event in self._poller.poll(self._timeout()):
+        for descriptor, event in self.poller.poll(self._timeout()):
             if descriptor == self._orders.fileno():
                 if not self._orders.take():
-                    self._poller.unregister(descriptor)
+                    self.poller.unregister(descriptor)
             elif (peer := self.peers.get(descriptor)) is not None:
                 self._look_at(peer, is_ended=bool(event & select.EPOLLRDHUP))
             else:
                 self.accept()
+        self._pool.hand_over()
         now = time.monotonic()
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + HEARTBEAT_S
@@ -172,7 +139,7 @@ class ThreadedLoop:
         if not self._is_accepting and self.drain is None and now >= self._accepts_again_at:
             self._accept_again()
         if now >= self._next_sweep:
-            self._next_sweep = now + min(1.0, self._timeout_s)
+            self._next_sweep = now + min(1.0, self.timeout_s)
             self._sweep(now)
         if self.drain is not None:
             self.drain.tick()
@@ -180,6 +147,8 @@ class ThreadedLoop:
             self._lines.write()
 
     def _timeout(self) -> float:
+        if self._pool.is_behind:
+            return _BEHIND_S
         if self.drain is not None:
             return self.drain.tick_s
         if self._lines is not None or not self._is_accepting:
@@ -211,11 +180,9 @@ class ThreadedLoop:
 
     def _take(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        if connection.family != socket.AF_UNIX:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = Peer(connection)
         self.peers[peer.descriptor] = peer
-        self._poller.register(peer.descriptor, _ARMED)
+        self.poller.register(peer.descriptor, ARMED)
 
     def _look_at(self, peer: Peer, *, is_ended: bool) -> None:
         """Act on an event: a whole header goes to a thread, an end closes."""
@@ -225,20 +192,18 @@ class ThreadedLoop:
             return
         try:
             # not by a method of its own: within TLS, it is the bytes below that are looked at
-            seen = socket.socket.recv(
-                peer.socket, _HEAD if self._sees_header else 1, socket.MSG_PEEK
-            )
+            seen = socket.socket.recv_into(peer.socket, self._head, 0, socket.MSG_PEEK)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            seen = b""
-        is_whole = not self._sees_header or b"\r\n\r\n" in seen or len(seen) >= _HEAD
+            seen = 0
+        is_whole = not self._sees_header or seen == _HEAD or self._head.find(_END, 0, seen) >= 0
         if not seen or (is_ended and not is_whole):
             self.close(peer)
         elif is_whole:
             peer.state, peer.since, peer.is_partial = WORKING, time.monotonic(), False
-            self._poller.modify(peer.descriptor, select.EPOLLET)
-            self._ready.put(peer)
+            self.poller.modify(peer.descriptor, select.EPOLLET)
+            self._pool.add(peer)
         elif not peer.is_partial:
             peer.is_partial, peer.since = True, time.monotonic()
 
@@ -248,13 +213,14 @@ class ThreadedLoop:
             if peer.state in (WORKING, CLOSED):
                 return
             peer.state = CLOSED
-        self._forget(peer)
+        self.forget(peer)
 
-    def _forget(self, peer: Peer) -> None:
+    def forget(self, peer: Peer) -> None:
+        """Close a connection, whoever owned it."""
         if self.peers.get(peer.descriptor) is peer:
             del self.peers[peer.descriptor]
             with contextlib.suppress(OSError):
-                self._poller.unregister(peer.descriptor)
+                self.poller.unregister(peer.descriptor)
         if peer.conversation is not None:
             with contextlib.suppress(OSError):
                 peer.conversation.close()
@@ -263,7 +229,7 @@ class ThreadedLoop:
     def _sweep(self, now: float) -> None:
         """Close what has been idle, or has sent a header, for too long."""
         for peer in list(self.peers.values()):
-            if peer.state == WAITING and now - peer.since > self._timeout_s:
+            if peer.state == WAITING and now - peer.since > self.timeout_s:
                 self.close(peer)
             elif peer.state == LINGERING:
                 see_off_some(self, peer)
@@ -286,7 +252,7 @@ class ThreadedLoop:
         if self._is_accepting:
             self._is_accepting = False
             for listener in self.listeners:
-                self._poller.unregister(listener.fileno())
+                self.poller.unregister(listener.fileno())
             if now >= self._complains_again_at:
                 self._complains_again_at = now + 10.0
                 log.warning("not accepting: %s %s", reason, fact)
@@ -294,56 +260,13 @@ class ThreadedLoop:
     def _accept_again(self) -> None:
         self._is_accepting = True
         for listener in self.listeners:
-            self._poller.register(listener.fileno(), select.EPOLLIN)
+            self.poller.register(listener.fileno(), select.EPOLLIN)
 
     def close_listeners(self) -> None:
         """Accept nobody any more, and say so."""
         for listener in self.listeners:
             if self._is_accepting:
-                self._poller.unregister(listener.fileno())
+                self.poller.unregister(listener.fileno())
             listener.close()
         self.listeners = []
         self.context.notify.send(STOPPING=1)
-
-    # -- the threads ---------------------------------------------------------------------------
-
-    def _work(self) -> None:
-        while True:
-            peer = self._ready.get()
-            peer.thread = threading.get_ident()
-            is_kept = False
-            try:
-                is_kept = self._serve(peer)
-            except OSError as error:
-                self.complaints.say(logging.INFO, "connection lost error=%s", error)
-            except BaseException:  # a thread must outlive whatever one request does to it
-                log.exception("defect while serving")
-            self._give_back(peer, is_kept=is_kept)
-
-    def _serve(self, peer: Peer) -> bool:
-        peer.socket.settimeout(self._timeout_s)
-        if peer.conversation is None:
-            peer.conversation = self._converse(peer.socket, self)
-            peer.socket = peer.conversation.socket
-        is_kept = peer.conversation.serve()
-        while is_kept and peer.conversation.has_more():
-            is_kept = peer.conversation.serve()
-        return is_kept
-
-    def _give_back(self, peer: Peer, *, is_kept: bool) -> None:
-        if not is_kept and self._leaves(peer):
-            return
-        with contextlib.suppress(OSError), self.lock:
-            peer.since = time.monotonic()
-            peer.socket.setblocking(False)
-            peer.state = WAITING if is_kept else LINGERING
-            self._poller.modify(peer.descriptor, _ARMED)
-
-    def _leaves(self, peer: Peer) -> bool:
-        """Close in the thread where nothing is lost by it; else let the loop see it off."""
-        if not (self.is_lame or unread(peer.socket)) or not shut_down(peer):
-            with self.lock:
-                peer.state = CLOSED
-            self._forget(peer)
-            return True
-        return False

@@ -22,14 +22,17 @@ from pastebox.runners.body import BadBodyError, Chunked, KnownLength
 from pastebox.runners.connections import describe_address, server_address
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.middleware import Accounted
-from pastebox.runners.strict_head import HeadLines
+from pastebox.runners.strict_head import HeadLines, fault_of
 from pastebox.runners.threaded_loop import ThreadedLoop
 from pastebox.runners.watch import watch
 
 log = logging.getLogger("pastebox.worker")
 
 _TIMEOUT_S = 60.0
-_BUFFER = 1 << 16
+_BUFFER = 1 << 14
+"""Of what is received: most heads are there at once."""
+_LINE = 1 << 16
+"""The longest request line."""
 _RESET = struct.pack("ii", 1, 0)
 _BODILESS = ("204", "304")
 # The types of both hide most of what their subclasses may touch.
@@ -114,6 +117,25 @@ class Handler(_HandlerBase):  # type: ignore[misc]  # as said above
         log.error("exception while serving path=%s", self.environ["PATH_INFO"], exc_info=exc_info)
 
 
+class Output:
+    """What is written is sent when it is flushed: a header and what follows it in one packet."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        """Take it all."""
+        self._parts.append(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Send what there is, blocking."""
+        data, self._parts = b"".join(self._parts), []
+        if data:
+            self._connection.sendall(data)
+
+
 class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
     """One connection, which has one request."""
 
@@ -135,12 +157,14 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
         self._complaints = complaints
         self._is_multithread = is_multithread
         self._is_multiprocess = is_multiprocess
-        self.rfile = HeadLines(connection.makefile("rb", _BUFFER))
-        self.wfile = connection.makefile("wb", 0)
+        self._stream: Any = connection.makefile("rb", _BUFFER)
+        self.rfile: Any = self._stream
+        self.wfile = Output(connection)
 
     def serve(self) -> bool:
         """Serve the request, blocking."""
         self.handle()
+        self.wfile.flush()
         return False
 
     def has_more(self) -> bool:
@@ -148,34 +172,41 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
         return False
 
     def close(self) -> None:
-        """Give the buffers back; the loop has the socket."""
-        self.rfile.close()
-        self.wfile.close()
+        """Give the buffer back; the loop has the socket."""
+        self._stream.close()
 
     def handle(self) -> None:
         """Read the request and answer it."""
-        self.rfile.begin()
-        self.raw_requestline = self.rfile.readline(_BUFFER + 1)
+        seen = self._stream.peek()
+        head, end, _ = seen.partition(b"\r\n\r\n")
+        if end and not seen.startswith(b"\r\n"):
+            self._fault: str | None = fault_of(head + end)
+        else:  # not whole at once, or after an empty line
+            lines = self.rfile = HeadLines(self._stream)
+            lines.begin()
+            self._fault = None
+        self.raw_requestline = self.rfile.readline(_LINE + 1)
         if self.raw_requestline == b"\r\n":  # left over from the body before [RFC 9112, 2.2]
-            self.raw_requestline = self.rfile.readline(_BUFFER + 1)
-        if len(self.raw_requestline) > _BUFFER:
+            self.raw_requestline = self.rfile.readline(_LINE + 1)
+        if len(self.raw_requestline) > _LINE:
             self.requestline = self.request_version = self.command = ""
             self.send_error(414)
         elif self.raw_requestline and self.parse_request():
             self._answer()
 
     def _answer(self) -> None:
-        fault = self.rfile.fault()
+        fault = self.rfile.fault() if self._fault is None else self._fault
         body = None if fault else self._body()
         if body is None:
             self.send_error(400, fault or "the coding of the body is not known")
             return
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.wfile.flush()
         environ = self.get_environ()
         environ["wsgi.input_terminated"] = True
         handler = Handler(
-            io.BufferedReader(body, _BUFFER),
+            io.BytesIO() if body.is_over else io.BufferedReader(body, 1 << 16),
             self.wfile,
             sys.stderr,
             environ,

@@ -24,6 +24,7 @@ port = {port}
 RUNNERS = [
     pytest.param(("egg:waitress#main", "threads = 2", "http", ""), id="waitress"),
     pytest.param(("egg:pyramid#wsgiref", "", "http", ""), id="wsgiref"),
+    pytest.param(("egg:pastebox#granian", "blocking_threads = 2", "http", "granian"), id="granian"),
     pytest.param(("egg:PasteScript#twisted", "", "http", "twisted"), id="twisted"),
     pytest.param(("egg:PasteScript#cherrypy", "numthreads = 2", "http", "cheroot"), id="cherrypy"),
     pytest.param(("egg:PasteScript#flup_fcgi_thread", "maxThreads = 2", "fastcgi", ""), id="fcgi"),

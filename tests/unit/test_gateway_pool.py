@@ -98,7 +98,7 @@ def test_threads_that_would_only_fight_for_the_processor_are_not_started(
 
 def test_short_tasks_are_done_before_the_io_thread_goes_on(monkeypatch):
     """It would only take the interpreter from them."""
-    monkeypatch.setattr("pastebox.gateway.pool._TURN_S", BOUND_S)
+    monkeypatch.setattr("pastebox.gateway.turns._TURN_S", BOUND_S)
     pool = pool_of(lambda: 0.0)
     done = []
     for number in range(20):
@@ -106,27 +106,3 @@ def test_short_tasks_are_done_before_the_io_thread_goes_on(monkeypatch):
     assert not done
     assert not pool.tend(0.0)
     assert done == list(range(20))
-
-
-def test_the_io_thread_stops_waiting_where_it_was_in_vain(held, monkeypatch):
-    pool = pool_of(lambda: 0.0)
-    pool.add(held)
-    pool.tend(0.0)  # gives up after a moment
-    assert held.begun.acquire(timeout=BOUND_S)
-    monkeypatch.setattr("pastebox.gateway.pool._TURN_S", 10 * BOUND_S)
-    pool.add(held)
-    pool.tend(0.0)  # would never come back
-
-
-def test_a_task_that_ends_late_does_not_end_the_next_turn(held, monkeypatch):
-    pool = pool_of(lambda: 0.0, min_threads=2)
-    pool.add(held)
-    pool.tend(0.0)
-    assert held.begun.acquire(timeout=BOUND_S)
-    pool._turns_without = 0
-    monkeypatch.setattr("pastebox.gateway.pool._TURN_S", BOUND_S)
-    done = []
-    pool.add(lambda: done.append(1))
-    pool.tend(0.0)
-    assert done == [1]
-    held.let_go()

@@ -134,6 +134,29 @@ def test_a_limited_slot_tells_its_end_once_and_again_a_hundred_requests_later():
         assert len(told) == (number >= 3) + (number >= 103)
 
 
+def test_many_at_a_time_count_as_they_do_one_by_one():
+    apart, together = Counters(1), Counters(1)
+    one, many = apart.slot(0), together.slot(0)
+    ended = [(200, 5, 0.001), (200, 0, 0.2), (404, 9, 0.005), (99, 1, 99.0), (503, 2, 0.0)]
+    for status, size, seconds in ended:
+        one.started()
+        one.finished(status, size, seconds)
+    one.started()
+    many.catch_up(*map(list, zip(*ended[:2], strict=True)), in_flight=4)
+    assert together.total().in_flight == 4
+    many.catch_up(*map(list, zip(*ended[2:], strict=True)), in_flight=1)
+    many.catch_up([], [], [], in_flight=1)
+    assert together.total() == apart.total()
+
+
+def test_a_limited_slot_tells_its_end_when_many_are_counted_at_a_time():
+    told = []
+    slot = Counters(1).slot(0, 3, lambda: told.append(True))
+    for count, expected in ((2, 0), (5, 1), (50, 1), (60, 2), (0, 2), (1, 2), (300, 3)):
+        slot.catch_up([200] * count, [0] * count, [0.0] * count, in_flight=0)
+        assert len(told) == expected
+
+
 def test_what_is_a_state_and_no_count_goes_with_its_worker():
     counters = Counters(2)
     slot = counters.slot(0)

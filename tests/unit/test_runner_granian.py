@@ -110,8 +110,9 @@ def call(app, path="/", *, prefix="", is_lame=False):
         "wsgi.input": io.BytesIO(),
     }  # fmt: skip
     try:
-        calls(protocol, scope)
+        calls.answer(protocol, scope)
     finally:
+        calls.catch_up()
         assert slot.in_flight == 0
         assert counters.total().requests == 1
     return protocol
