@@ -25,7 +25,8 @@ from pastebox.observe.counters import Counters
 from pastebox.observe.logs import reopen, tell
 from pastebox.process.signals import describe_status, exit_code_of, leave_to_parent
 from pastebox.runners.context import WorkerContext
-from pastebox.runners.gunicorn_worker import DRAIN_SIGNAL, Guided, Orders
+from pastebox.runners.gunicorn_guided import DRAIN_SIGNAL, Guided, Orders
+from pastebox.runners.gunicorn_worker import slots_of
 from pastebox.runners.orders import DRAIN, LAME
 
 _TICK_S = 0.25
@@ -73,6 +74,7 @@ class GuidedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
         self.context = context
         self.orders = Orders()
         self.counters = Counters(4 * app.cfg.workers + 64)
+        context.counters.show_threads(app.cfg.workers * slots_of(app.cfg))
         self.exit_code = 0
         self._is_ready = False
         self._booted: set[int] = set()
@@ -113,6 +115,7 @@ class GuidedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
         worker.voice = self._voice
         worker.slot_number = self.counters.take()
         worker.slot = self.counters.slot(worker.slot_number)
+        worker.stuck_after_s = self.context.stuck_after_s
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
         """Wait for signals, orders and words, and do what has its time.
@@ -203,6 +206,7 @@ class GuidedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
             time.sleep(_STOP_TICK_S)  # an answer is with the client before it is in the counters
         cut = self.counters.total().in_flight if self.WORKERS else 0
         if cut:
+            self.kill_workers(signal.SIGTERM)  # they look at the clock, and tell which
             self.log.warning("requests cut off by the drain deadline count=%d", cut)
             self.context.notify.send(X_PASTEBOX_CUT=cut)
             self.exit_code = ExitCode.DRAIN_TIMEOUT

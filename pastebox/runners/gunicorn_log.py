@@ -13,9 +13,10 @@ from gunicorn.glogging import Logger
 
 from pastebox.observe.access import AccessRecord
 from pastebox.observe.logs import reopen
+from pastebox.process.stacks import Running
 from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
-from pastebox.runners.gunicorn_worker import Orders
+from pastebox.runners.gunicorn_guided import Orders
 
 OWN_LOG = frozenset(
     {"accesslog", "errorlog", "logconfig", "logconfig_dict", "logconfig_json", "logger_class"}
@@ -98,6 +99,8 @@ def count_requests(config: Any) -> None:
 
     def pre_request(worker: Any, request: Any) -> None:
         request.began = time.monotonic()
+        thread = threading.get_ident()
+        worker.running[thread] = Running(thread, request.began, request.method, request.path)
         worker.slot.started()
         if hasattr(request, "force_close"):  # else it is of HTTP/2
             request.should_close = _until_lame(worker.orders, request.should_close)
@@ -107,6 +110,7 @@ def count_requests(config: Any) -> None:
     def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:
         seconds = time.monotonic() - request.began
         size = getattr(response, "sent", 0) or 0
+        worker.running.pop(threading.get_ident(), None)
         worker.slot.finished(status_of(response), size, seconds)
         after(worker, request, environ, response)
 

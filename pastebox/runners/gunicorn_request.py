@@ -13,7 +13,7 @@ from pastebox.runners.last_bytes import unacknowledged
 from pastebox.runners.middleware import ApplicationExitedError
 
 if TYPE_CHECKING:
-    from pastebox.runners.gunicorn_worker import Guided
+    from pastebox.runners.gunicorn_guided import Guided
 
 _HEAD_MOST = 1 << 16
 """A head that is longer gets a thread, and gunicorn's own limits."""

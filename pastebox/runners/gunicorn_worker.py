@@ -1,19 +1,10 @@
-"""gunicorn's workers under the arbiter's orders: lame first, the backlog served, one deadline.
-
-gunicorn gives its worker classes one signal for a graceful end, TERM. Here TERM and INT belong to
-the master, which gets them too when they go to the whole group, and the arbiter sends USR2. It
-sends it again and again until the worker has ended: one that came while the worker was being
-forked is lost, and each later one lets the worker look at its clock.
-"""
+"""gunicorn's workers under the arbiter's orders: lame first, the backlog served, one deadline."""
 
 from __future__ import annotations
 
-import mmap
-import os
 import signal
 import socket
 import struct
-import sys
 import time
 from collections import deque
 from functools import partial
@@ -22,12 +13,11 @@ from typing import Any
 from gunicorn.workers import gthread
 from gunicorn.workers.sync import SyncWorker
 
-from pastebox.observe.counters import Slot
-from pastebox.observe.logs import reopen
-from pastebox.runners.gunicorn_request import Contained, end_input, is_head_there, see_off
+from pastebox.runners.gunicorn_guided import DRAIN_SIGNAL, Guided
+from pastebox.runners.gunicorn_request import end_input, is_head_there, see_off
+from pastebox.runners.gunicorn_threads import Threads
 from pastebox.runners.last_bytes import unacknowledged
 
-DRAIN_SIGNAL = signal.SIGUSR2
 _HANDSHAKE_S = 0.05
 """How long a handshake that has begun when the master refuses newcomers may take."""
 _WARM_S = 1.0
@@ -41,97 +31,10 @@ _HEADER_GRACE_S = 0.4
 _LAST_ANSWER_S = 2.0
 """How long the last answer of a connection may take to arrive, while there is no drain."""
 _TICK_S = 0.05
+_BEHIND_S = 0.01
+"""How soon to look after requests that wait for a thread."""
 _FIRST_BYTE_S = 5.0
 """How long a new connection may be silent, beyond the keep-alive time."""
-
-
-class Orders:
-    """What the arbiter tells its workers, in memory that they share."""
-
-    _STATE = struct.Struct("=d?")
-
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, self._STATE.size)
-
-    def tell(self, *, lame: bool, deadline: float) -> None:
-        """Set both words; ``deadline`` is monotonic, 0 while there is no drain."""
-        self._STATE.pack_into(self._memory, 0, deadline, lame)
-
-    @property
-    def lame(self) -> bool:
-        """Whether every answer shall close its connection."""
-        return bool(self._memory[8])
-
-    @property
-    def deadline(self) -> float:
-        """When a drain must be over; 0 while there is none."""
-        found: float = self._STATE.unpack_from(self._memory)[0]
-        return found
-
-
-class Guided:
-    """What every worker class of gunicorn gets: our signals, our voice to the arbiter.
-
-    The arbiter sets ``orders``, ``voice`` and ``slot`` before the fork.
-    """
-
-    orders: Orders
-    voice: int
-    slot: Slot
-    slot_number: int
-    alive: bool
-    cfg: Any
-    sockets: list[Any]
-    booted: bool
-    wsgi: Any
-    drain_began = 0.0
-    is_aborted = False  # by gunicorn's own timeout
-
-    def load_wsgi(self) -> None:
-        """Load the application, whose ``SystemExit`` shall end a request and not the worker."""
-        super().load_wsgi()  # type: ignore[misc]  # gunicorn's, beside this class
-        self.wsgi = Contained(self.wsgi, self)
-
-    def handle_abort(self, number: int, frame: Any) -> None:
-        """End by ``SystemExit``, as the arbiter's timeout wants it."""
-        self.is_aborted = True
-        super().handle_abort(number, frame)  # type: ignore[misc]  # as above
-
-    def say(self, word: str) -> None:
-        """Tell the arbiter; a line this short is written whole or not at all."""
-        os.write(self.voice, f"{word} {os.getpid()}\n".encode())
-
-    def init_signals(self) -> None:
-        """Leave TERM and INT to the master, and take the arbiter's own."""
-        super().init_signals()  # type: ignore[misc]  # gunicorn's, beside this class
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _pass_by)
-        signal.signal(DRAIN_SIGNAL, self.handle_exit)
-        signal.siginterrupt(DRAIN_SIGNAL, False)
-
-    def handle_exit(self, number: int, frame: Any) -> None:
-        """Begin to end, with what is left of the drain's time; while it loads, at once."""
-        if not self.booted:
-            sys.exit(0)
-        deadline = self.orders.deadline
-        if not self.drain_began:
-            self.drain_began = time.monotonic()
-            if deadline:
-                self.cfg.settings["graceful_timeout"].value = max(0.0, deadline - self.drain_began)
-        super().handle_exit(number, frame)  # type: ignore[misc]  # as above
-
-    def handle_usr1(self, number: int, frame: Any) -> None:  # noqa: ARG002  # a signal handler
-        """Open log files again."""
-        reopen()
-
-    @property
-    def is_draining(self) -> bool:
-        """Whether it ends because the server does, and not by ``max_requests``."""
-        return bool(self.drain_began and self.orders.deadline)
-
-
-def _pass_by(number: int, frame: Any) -> None:
-    """Do nothing: the master gets this signal too, and gives the orders."""
 
 
 class Sync(Guided, SyncWorker):  # type: ignore[misc]  # gunicorn ships no types
@@ -187,6 +90,7 @@ class Sync(Guided, SyncWorker):  # type: ignore[misc]  # gunicorn ships no types
 class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn ships no types
     """The ``gthread`` class: threads, and keep-alive connections that wait in its poller."""
 
+    tpool: Threads
     keepalived_conns: deque[Any]
     pending_conns: deque[Any]
 
@@ -194,6 +98,10 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
         super().__init__(*arguments)
         self.reading: dict[Any, float] = {}  # connections whose head a thread waits for
         gthread.STOP_KEEPALIVE_LINGER = PROMISED_S
+
+    def get_thread_pool(self) -> Threads:
+        """Return threads that do not fight for the interpreter."""
+        return Threads(self.cfg.threads)
 
     def accept(self, listener: Any) -> None:
         """Take a connection into the poller: only a request whose head is there gets a thread."""
@@ -264,10 +172,14 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait; while draining, not for long, and let go of those who send nothing."""
+        if self.tpool.is_behind:
+            timeout = min(timeout, _BEHIND_S)
+        if not self.alive:
+            timeout = min(timeout, _TICK_S)
+        super().wait_for_and_dispatch_events(timeout)
+        self.tpool.hand_over()
         if self.alive:
-            super().wait_for_and_dispatch_events(timeout)
             return
-        super().wait_for_and_dispatch_events(min(timeout, _TICK_S))
         now = time.monotonic()
         for conn, since in list(self.reading.items()):
             if now - max(since, self.drain_began) > _HEADER_GRACE_S:
@@ -309,6 +221,16 @@ def guided(worker_class: type) -> type:
 
         return green(worker_class)
     return type(worker_class.__name__, (Guided, worker_class), {})
+
+
+def slots_of(config: Any) -> int:
+    """Return how many requests a worker of gunicorn's can run at a time."""
+    worker_class = config.worker_class
+    if issubclass(worker_class, SyncWorker):
+        return 1
+    is_threaded = issubclass(worker_class, gthread.ThreadWorker)
+    slots: int = config.threads if is_threaded else config.worker_connections
+    return slots
 
 
 def _quiet_s(connection: socket.socket) -> float:

@@ -32,6 +32,7 @@ from pastebox.runners.threaded_peer import (
     Peer,
 )
 from pastebox.runners.threaded_pool import Pool
+from pastebox.runners.threaded_serving import Serving
 
 log = logging.getLogger("pastebox.worker")
 
@@ -95,7 +96,7 @@ class ThreadedLoop:
         self._accepts_again_at = self._next_heartbeat = self._next_sweep = 0.0
         self._complains_again_at = 0.0
         self.poller.register(self._orders.fileno(), select.EPOLLIN)
-        self._pool = Pool(self, threads)
+        self._pool = Pool(Serving(self), threads)
 
     def run(self) -> int:
         """Serve until drained; return the number of requests that the deadline cut off."""

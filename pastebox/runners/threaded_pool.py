@@ -1,43 +1,36 @@
-"""The threads of a server that blocks: each converses on one connection, as long as it may.
+"""Threads of which no more run than tasks need.
 
-The loop owns connections that wait; a thread owns the one it serves, and gives it back.
+While tasks are short, one thread after the other does them faster than many at a time, which
+would only fight for the interpreter.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-import time
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from pastebox.gateway.turns import Turns
-from pastebox.runners.last_bytes import unread
-from pastebox.runners.threaded_drain import shut_down
-from pastebox.runners.threaded_peer import ARMED, CLOSED, LINGERING, WAITING, Peer
-
-if TYPE_CHECKING:
-    from pastebox.runners.threaded_loop import ThreadedLoop
 
 log = logging.getLogger("pastebox.worker")
 
+Task = TypeVar("Task")
 
-class Pool:
-    """A fixed number of threads, of which no more run than tasks need.
 
-    While requests are short, one thread after the other serves them faster than many at a time,
-    which would only fight for the interpreter.
+class Pool(Generic[Task]):
+    """A fixed number of threads.
 
     Args:
-        loop: whose connections they serve.
-        threads: how many requests are served at a time.
+        run: does a task.
+        threads: how many tasks are done at a time.
     """
 
-    def __init__(self, loop: ThreadedLoop, threads: int) -> None:
-        self._loop = loop
-        self._batch: list[Peer] = []
-        self._queue: deque[Peer] = deque()
+    def __init__(self, run: Callable[[Task], object], threads: int) -> None:
+        self._run = run
+        self._batch: list[Task] = []
+        self._queue: deque[Task] = deque()
         self._lock = threading.Lock()
         self._parked: list[threading.Lock] = []  # of threads that have nothing to do
         self._turns = Turns()
@@ -45,9 +38,9 @@ class Pool:
             name = f"pastebox-{number}"
             threading.Thread(target=self._work, name=name, daemon=True).start()
 
-    def add(self, peer: Peer) -> None:
-        """Have a connection served, after the next :meth:`hand_over`; by the loop only."""
-        self._batch.append(peer)
+    def add(self, task: Task) -> None:
+        """Have a task done, after the next :meth:`hand_over`; by the I/O thread, as that is."""
+        self._batch.append(task)
 
     @property
     def is_behind(self) -> bool:
@@ -79,48 +72,18 @@ class Pool:
         bed = threading.Lock()
         bed.acquire()
         while True:
-            with self._lock:
-                peer = self._queue.popleft() if self._queue else None
-                if peer is None:
-                    self._parked.append(bed)
-            if peer is None:
-                bed.acquire()
-                continue
-            peer.thread = threading.get_ident()
-            is_kept = False
+            task = self._next(bed)
             try:
-                is_kept = self._serve(peer)
-            except OSError as error:
-                self._loop.complaints.say(logging.INFO, "connection lost error=%s", error)
-            except BaseException:  # a thread must outlive whatever one request does to it
+                self._run(task)
+            except BaseException:  # a thread must outlive whatever one task does to it
                 log.exception("defect while serving")
-            self._give_back(peer, is_kept=is_kept)
             self._turns.done()
 
-    def _serve(self, peer: Peer) -> bool:
-        peer.socket.settimeout(self._loop.timeout_s)
-        if peer.conversation is None:
-            peer.conversation = self._loop.converse(peer.socket, self._loop)
-            peer.socket = peer.conversation.socket
-        is_kept = peer.conversation.serve()
-        while is_kept and peer.conversation.has_more():
-            is_kept = peer.conversation.serve()
-        return is_kept
-
-    def _give_back(self, peer: Peer, *, is_kept: bool) -> None:
-        if not is_kept and self._leaves(peer):
-            return
-        with contextlib.suppress(OSError), self._loop.lock:
-            peer.since = time.monotonic()
-            peer.socket.setblocking(False)
-            peer.state = WAITING if is_kept else LINGERING
-            self._loop.poller.modify(peer.descriptor, ARMED)
-
-    def _leaves(self, peer: Peer) -> bool:
-        """Close in the thread where nothing is lost by it; else let the loop see it off."""
-        if not (self._loop.is_lame or unread(peer.socket)) or not shut_down(peer):
-            with self._loop.lock:
-                peer.state = CLOSED
-            self._loop.forget(peer)
-            return True
-        return False
+    def _next(self, bed: threading.Lock) -> Task:
+        """Return a task for the calling thread, which sleeps until there is one."""
+        while True:
+            with self._lock:
+                if self._queue:
+                    return self._queue.popleft()
+                self._parked.append(bed)
+            bed.acquire()

@@ -16,7 +16,6 @@ from typing import Any
 
 from twisted.internet import reactor as default_reactor
 from twisted.logger import STDLibLogObserver, globalLogBeginner
-from twisted.python.threadpool import ThreadPool
 from twisted.web.http import HTTPChannel
 from twisted.web.server import Request as TwistedRequest
 from twisted.web.server import Site
@@ -28,6 +27,7 @@ from pastebox.runners.last_bytes import unacknowledged
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.obedience import HEARTBEAT_S, Orders
 from pastebox.runners.twisted_flow import Flow, PacedResource
+from pastebox.runners.twisted_threads import Threads
 from pastebox.runners.watch import watch
 
 log = logging.getLogger("pastebox.worker")
@@ -176,9 +176,7 @@ class TwistedServer:
     def run(self) -> int:
         """Serve until drained; return the number of requests that the deadline cut off."""
         globalLogBeginner.beginLoggingTo([STDLibLogObserver("twisted")], redirectStandardIO=False)
-        pool = ThreadPool(_THREADS, _THREADS, "pastebox")
-        pool.start()
-        site = Web(self, PacedResource(pool, self._accounted))
+        site = Web(self, PacedResource(Threads(_THREADS), self._accounted))
         for one in self._sockets:
             self._ports.append(reactor.adoptStreamPort(one.fileno(), one.family, site))
         watch(self._context, self._accounted.running, _THREADS)

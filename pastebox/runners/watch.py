@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
+from pastebox.observe.counters import Slot
 from pastebox.process.stacks import Running, stack_of
 from pastebox.runners.context import WorkerContext
 
@@ -67,6 +68,11 @@ class Watch:
 def watch(context: WorkerContext, running: Callable[[], Iterable[Running]], threads: int) -> None:
     """Say how many threads serve, and begin to watch them where a limit is set."""
     context.counters.show_threads(threads)
-    if context.stuck_after_s:
-        watcher = Watch(context.stuck_after_s, running, context.counters.show_stuck)
+    watch_in(context.counters, context.stuck_after_s, running)
+
+
+def watch_in(slot: Slot, limit_s: float, running: Callable[[], Iterable[Running]]) -> None:
+    """Begin to watch, where there is a limit; ``slot`` has the number of those over it."""
+    if limit_s:
+        watcher = Watch(limit_s, running, slot.show_stuck)
         threading.Thread(target=watcher.run, name="pastebox-watch", daemon=True).start()

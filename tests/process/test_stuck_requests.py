@@ -23,6 +23,10 @@ port = {port}
 
 RUNNERS = [
     pytest.param(("egg:waitress#main", "threads = 2", "http", ""), id="waitress"),
+    pytest.param(
+        ("egg:gunicorn#main", "workers = 1\nthreads = 2", "http", "gunicorn"), id="gunicorn"
+    ),
+    pytest.param(("egg:gunicorn#main", "workers = 2", "http", "gunicorn"), id="gunicorn-sync"),
     pytest.param(("egg:pyramid#wsgiref", "", "http", ""), id="wsgiref"),
     pytest.param(("egg:pastebox#granian", "blocking_threads = 2", "http", "granian"), id="granian"),
     pytest.param(("egg:PasteScript#twisted", "", "http", "twisted"), id="twisted"),

@@ -93,4 +93,8 @@ class Server:
         os.close(self.loop._wake_read)
         os.close(self.loop._wake_write)
         self.loop._poller.close()
+        for channel in list(self.loop.channels.values()):  # what a process that ends gives back
+            for buffer in channel.outbufs:
+                buffer.close()
+            channel.socket.close()
         return self.cut

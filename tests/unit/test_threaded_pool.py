@@ -14,6 +14,7 @@ from pastebox.gateway import turns
 from pastebox.gateway.sparing import Sparing
 from pastebox.runners.threaded_peer import CLOSED, WAITING, WORKING, Peer
 from pastebox.runners.threaded_pool import Pool
+from pastebox.runners.threaded_serving import Serving
 
 BOUND_S = 20.0
 
@@ -85,7 +86,7 @@ def serve_all(pool, peers):
 
 def test_short_requests_are_served_by_one_thread(loop, peers, monkeypatch):
     monkeypatch.setattr(turns, "_TURN_S", BOUND_S)
-    pool = Pool(loop, 4)
+    pool = Pool(Serving(loop), 4)
     serve_all(pool, peers)
     assert not pool.is_behind
     assert len(loop.forgotten) == len(peers)
@@ -96,7 +97,7 @@ def test_short_requests_are_served_by_one_thread(loop, peers, monkeypatch):
 def test_requests_that_wait_for_something_run_at_the_same_time(loop, peers):
     barrier = threading.Barrier(4)
     loop.serve = lambda: bool(barrier.wait(BOUND_S)) and False
-    pool = Pool(loop, 4)
+    pool = Pool(Serving(loop), 4)
     serve_all(pool, peers[:4])
     ended = SimpleNamespace(is_set=lambda: len(loop.forgotten) == 4)
     _wait(ended.is_set)
@@ -108,7 +109,7 @@ def test_who_slept_after_computing_is_overtaken_by_the_next_look(loop, peers, mo
     monkeypatch.setattr("time.process_time", lambda: 0.0)
     gate = threading.Event()
     loop.serve = lambda: bool(gate.wait(BOUND_S)) and False
-    pool = Pool(loop, 2)
+    pool = Pool(Serving(loop), 2)
     pool._turns._cpu_clock = iter(range(10**6)).__next__
     serve_all(pool, peers[:2])
     assert pool.is_behind, "the second waits for the first"
@@ -123,7 +124,7 @@ def test_a_defect_ends_no_thread(loop, peers, caplog):
         raise RuntimeError("a defect")
 
     loop.serve = fail
-    pool = Pool(loop, 1)
+    pool = Pool(Serving(loop), 1)
     serve_all(pool, peers[:1])
     loop.serve = lambda: False
     serve_all(pool, peers[1:2])
@@ -133,7 +134,7 @@ def test_a_defect_ends_no_thread(loop, peers, caplog):
 
 def test_a_kept_connection_goes_back_to_the_loop(loop, peers):
     loop.serve = lambda: True
-    pool = Pool(loop, 1)
+    pool = Pool(Serving(loop), 1)
     serve_all(pool, peers[:1])
     _wait(lambda: peers[0].state == WAITING)
     assert not loop.forgotten
