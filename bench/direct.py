@@ -87,7 +87,9 @@ class Client:
             connection.close()
             return
         self._open[connection.fileno()] = (connection, [])
-        self._poller.register(connection.fileno(), select.EPOLLIN)
+        # The end of an answer is the server's end of the connection; but not in AJP.
+        event = select.EPOLLIN if self._is_ajp else select.EPOLLRDHUP
+        self._poller.register(connection.fileno(), event)
 
     def _acknowledge(self, connection: socket.socket) -> None:
         """Send acknowledgements at once.
@@ -107,7 +109,7 @@ class Client:
         self._acknowledge(connection)
         parts.append(data)
         whole = b"".join(parts)
-        if data and not (self._is_ajp and AJP_END in whole):
+        if data and self._is_ajp and AJP_END not in whole:
             return False
         if ANSWER in whole:
             self.requests += 1

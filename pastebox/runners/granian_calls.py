@@ -161,6 +161,10 @@ class Calls:
                 data: bytes | None = b"".join(body)
             else:
                 data = self._read(body, response, protocol)
+            if data is not None:
+                if self.is_lame:
+                    response.close_connection()
+                protocol.response_bytes(response.status, response.headers, data)
         except BaseException as error:
             response.status = 500
             self._end(response, 0)
@@ -168,9 +172,6 @@ class Calls:
                 raise ApplicationExitedError(f"SystemExit: {error.code}") from error
             raise
         if data is not None:
-            if self.is_lame:
-                response.close_connection()
-            protocol.response_bytes(response.status, response.headers, data)
             self._end(response, len(data))
         return response.status
 

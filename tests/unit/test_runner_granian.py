@@ -179,6 +179,25 @@ def test_body_is_closed_when_its_first_part_fails():
     assert closed == [True]
 
 
+def test_answer_that_granian_refuses_is_counted_as_an_error():
+    class Refusing(Protocol):
+        def response_bytes(self, status, headers, body):
+            raise TypeError("no such header")
+
+    counters = Counters(1)
+    calls = Calls(listed, counters.slot(0), None, prefix="", is_multiprocess=False)
+    with pytest.raises(TypeError, match="no such header"):
+        calls.answer(Refusing(), {"PATH_INFO": "/", "wsgi.input": io.BytesIO()})
+    calls.catch_up()
+    assert calls.in_flight == 0
+    assert counters.total().classes[5] == 1
+
+
+def test_application_that_never_says_a_status_is_an_error():
+    with pytest.raises(AttributeError):
+        call(lambda environ, start_response: [b"no status"])
+
+
 def test_prefix_becomes_script_name():
     def app(environ, start_response):
         start_response("200 OK", PLAIN)
