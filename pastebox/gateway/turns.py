@@ -40,6 +40,11 @@ class Turns:
                 self._awaited = self._outstanding
             self._outstanding += count
 
+    def add(self) -> None:
+        """Say that there is one more; by any thread."""
+        with self._lock:
+            self._outstanding += 1
+
     @property
     def is_patient(self) -> bool:
         """Whether tasks have been short, so that one thread after the other is the fastest."""

@@ -24,10 +24,9 @@ class Threads(Executor):
         self._pool.add((future, partial(fn, *args, **named)))
         return future
 
-    @property
-    def is_behind(self) -> bool:
-        """Whether something waits for a thread."""
-        return self._pool.is_behind
+    def timeout(self, longest: float) -> float:
+        """Return when to call :meth:`hand_over` again at the latest."""
+        return self._pool.timeout(longest)
 
     def hand_over(self) -> None:
         """Give the threads what was submitted, and leave them the interpreter for a moment."""

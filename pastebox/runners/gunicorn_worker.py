@@ -31,8 +31,6 @@ _HEADER_GRACE_S = 0.4
 _LAST_ANSWER_S = 2.0
 """How long the last answer of a connection may take to arrive, while there is no drain."""
 _TICK_S = 0.05
-_BEHIND_S = 0.01
-"""How soon to look after requests that wait for a thread."""
 _FIRST_BYTE_S = 5.0
 """How long a new connection may be silent, beyond the keep-alive time."""
 
@@ -172,11 +170,9 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         """Wait; while draining, not for long, and let go of those who send nothing."""
-        if self.tpool.is_behind:
-            timeout = min(timeout, _BEHIND_S)
         if not self.alive:
             timeout = min(timeout, _TICK_S)
-        super().wait_for_and_dispatch_events(timeout)
+        super().wait_for_and_dispatch_events(self.tpool.timeout(timeout))
         self.tpool.hand_over()
         if self.alive:
             return

@@ -43,8 +43,6 @@ _END = b"\r\n\r\n"
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_S = 0.1
 _LOG_DELAY_S = 0.1
-_BEHIND_S = 0.01
-"""How soon to look after requests that wait for a thread."""
 _EVICTABLE_S = 1.0
 """A connection that was active, or made, this recently is likely to have a request under way."""
 
@@ -124,7 +122,7 @@ class ThreadedLoop:
     # -- the loop ------------------------------------------------------------------------------
 
     def _step(self) -> None:
-        for descriptor, event in self.poller.poll(self._timeout()):
+        for descriptor, event in self.poller.poll(self._pool.timeout(self._timeout())):
             if descriptor == self._orders.fileno():
                 if not self._orders.take():
                     self.poller.unregister(descriptor)
@@ -148,8 +146,6 @@ class ThreadedLoop:
             self._lines.write()
 
     def _timeout(self) -> float:
-        if self._pool.is_behind:
-            return _BEHIND_S
         if self.drain is not None:
             return self.drain.tick_s
         if self._lines is not None or not self._is_accepting:

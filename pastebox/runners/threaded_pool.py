@@ -18,6 +18,9 @@ log = logging.getLogger("pastebox.worker")
 
 Task = TypeVar("Task")
 
+BEHIND_S = 0.01
+"""How soon to look after tasks that wait for a thread."""
+
 
 class Pool(Generic[Task]):
     """A fixed number of threads.
@@ -25,33 +28,45 @@ class Pool(Generic[Task]):
     Args:
         run: does a task.
         threads: how many tasks are done at a time.
+        name: what the names of the threads begin with.
     """
 
-    def __init__(self, run: Callable[[Task], object], threads: int) -> None:
+    def __init__(
+        self, run: Callable[[Task], object], threads: int, *, name: str = "pastebox"
+    ) -> None:
         self._run = run
         self._batch: list[Task] = []
         self._queue: deque[Task] = deque()
         self._lock = threading.Lock()
         self._parked: list[threading.Lock] = []  # of threads that have nothing to do
         self._turns = Turns()
+        self._idents: set[int] = set()  # of the threads
         for number in range(threads):
-            name = f"pastebox-{number}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
+            one = threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
+            one.start()
 
     def add(self, task: Task) -> None:
-        """Have a task done, after the next :meth:`hand_over`; by the I/O thread, as that is."""
-        self._batch.append(task)
+        """Have a task done, after the next :meth:`hand_over`; by the I/O thread, as that is.
+
+        One of the threads may add what it is the first to come back for.
+        """
+        if threading.get_ident() in self._idents:
+            self._turns.add()
+            self._queue.append(task)
+        else:
+            self._batch.append(task)
 
     @property
     def is_behind(self) -> bool:
         """Whether something waits for a thread."""
         return bool(self._queue)
 
-    def hand_over(self) -> None:
-        """Give the threads what was added, and leave them the interpreter for a moment.
+    def timeout(self, longest: float) -> float:
+        """Return when to call :meth:`hand_over` again at the latest: who computed may sleep now."""
+        return min(longest, BEHIND_S) if self._queue or self._batch else longest
 
-        Call it again soon while :attr:`is_behind`: who computed may sleep now.
-        """
+    def hand_over(self) -> None:
+        """Give the threads what was added, and leave them the interpreter for a moment."""
         if not self._batch:
             if self._queue:
                 self._wake(len(self._queue))
@@ -69,6 +84,7 @@ class Pool(Generic[Task]):
                 self._parked.pop().release()
 
     def _work(self) -> None:
+        self._idents.add(threading.get_ident())
         bed = threading.Lock()
         bed.acquire()
         while True:

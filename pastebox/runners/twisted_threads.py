@@ -8,12 +8,9 @@ from typing import Any
 
 from twisted.internet import reactor as default_reactor
 
-from pastebox.runners.threaded_pool import Pool
+from pastebox.runners.threaded_pool import BEHIND_S, Pool
 
 reactor: Any = default_reactor
-
-_BEHIND_S = 0.01
-"""How soon to look after requests that wait for a thread."""
 
 
 class Threads:
@@ -35,7 +32,7 @@ class Threads:
         self._pool.hand_over()
         if self._pool.is_behind and not self._looks_again:
             self._looks_again = True
-            reactor.callLater(_BEHIND_S, self._look_again)
+            reactor.callLater(BEHIND_S, self._look_again)
 
     def _look_again(self) -> None:
         self._looks_again = False

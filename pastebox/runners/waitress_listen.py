@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import errno
-import threading
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from waitress.server import TcpWSGIServer, UnixWSGIServer
 
+from pastebox.runners.threaded_pool import Pool
 from pastebox.runners.waitress_channel import Channel
 
 if TYPE_CHECKING:
@@ -18,28 +17,21 @@ _ACCEPTED_AT_ONCE = 32
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
-class TaskPool:
+class TaskPool(Pool[Channel]):
     """Threads that serve channels in the order in which their requests were complete."""
 
     def __init__(self, threads: int) -> None:
-        self._queue: SimpleQueue[Channel] = SimpleQueue()
-        for number in range(threads):
-            name = f"waitress-{number}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()
+        super().__init__(_serve, threads, name="waitress")
+        self.add_task = self.add  # as waitress calls it
 
-    def add_task(self, channel: Channel) -> None:
-        """Queue a channel whose request is complete."""
-        self._queue.put(channel)
 
-    def _work(self) -> None:
-        while True:
-            channel = self._queue.get()
-            try:
-                channel.service()
-            except BaseException:  # a thread must outlive whatever one request does to it
-                channel.logger.exception("defect while serving")
-                channel.will_close = True
-                channel.loop.wake(channel)
+def _serve(channel: Channel) -> None:
+    try:
+        channel.service()
+    except BaseException:  # the connection has to go, whatever one request does to its thread
+        channel.logger.exception("defect while serving")
+        channel.will_close = True
+        channel.loop.wake(channel)
 
 
 class _Listening:

@@ -77,21 +77,20 @@ class WaitressLoop:
         self._orders = Orders(context, self)
         self._next_maintenance = self._next_heartbeat = 0.0
         self._accepts_again_at = self._complains_again_at = 0.0
-        self.is_accepting = True
-        self.is_held = False
-        pool = TaskPool(adj.threads)
-        self.listeners = [self._listener(app, sock, pool) for sock in sockets]
+        self.is_accepting, self.is_held = True, False
+        self._pool = TaskPool(adj.threads)
+        self.listeners = [self._listener(app, sock) for sock in sockets]
         self._poller.register(self._wake_read, _IN)
         self._poller.register(self._orders.fileno(), _IN)
 
-    def _listener(self, app: WSGIApp, sock: socket.socket, pool: TaskPool) -> Any:
+    def _listener(self, app: WSGIApp, sock: socket.socket) -> Any:
         base: Any = UnixListener if sock.family == socket.AF_UNIX else TcpListener
         kind = type(base.__name__, (base,), {"loop": self})  # needed before __init__ is through
         listener = kind(
             app,
             map=self._map,
             _sock=sock,
-            dispatcher=pool,
+            dispatcher=self._pool,
             adj=self.adj,
             sockinfo=(sock.family, sock.type, sock.proto, sock.getsockname()),
             bind_socket=False,
@@ -137,13 +136,14 @@ class WaitressLoop:
         self._sleeps_long = is_quiet
         if is_quiet and self.lines:  # one came in between: its thread may not have woken us
             timeout = _LOG_DELAY_S
-        events = self._poller.poll(timeout * self._poll_unit)
+        events = self._poller.poll(self._pool.timeout(timeout) * self._poll_unit)
         self._sleeps_long = False
         self._newcomers.clear()
         for descriptor, event in events:
             # A number that was given to a newcomer a moment ago: the event is its predecessor's.
             if descriptor not in self._newcomers:
                 self._dispatch(descriptor, event)
+        self._pool.hand_over()
         now = time.monotonic()
         if now >= self._next_heartbeat:
             self._next_heartbeat = now + _HEARTBEAT_S
