@@ -6,6 +6,7 @@ the oldest request can be too long.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 import time
@@ -42,9 +43,14 @@ class Watch:
         self._show = show
         self._clock = clock
         self._reported: set[Running] = set()
+        self._lock = threading.Lock()
 
     def look(self) -> float:
         """Report what there is to report; return the seconds until the next look."""
+        with self._lock:
+            return self._look()
+
+    def _look(self) -> float:
         running = set(self._running())
         now = self._clock()
         over = {one for one in running if now - one.since >= self._limit_s}
@@ -76,3 +82,4 @@ def watch_in(slot: Slot, limit_s: float, running: Callable[[], Iterable[Running]
     if limit_s:
         watcher = Watch(limit_s, running, slot.show_stuck)
         threading.Thread(target=watcher.run, name="pastebox-watch", daemon=True).start()
+        atexit.register(watcher.look)  # what ended since, its worker with it, is told as well

@@ -105,3 +105,16 @@ def test_the_end_of_a_long_request_is_told_as_well(served, tmp_path):
     process.wait_log("request that ran for too long has finished method=GET path=/slow")
     wait_until(lambda: process.metric("requests_stuck") == 0, "the gauge")
     assert process.log().count("request runs for too long") == 1, "told once"
+
+
+@pytest.mark.parametrize("served", RUNNERS[:1], indirect=True)
+def test_the_end_is_told_even_if_the_worker_ends_with_it(served, tmp_path):
+    gate, mark = tmp_path / "gate", tmp_path / "mark"
+    call = Call(served.ask, f"/slow?s=60&until={gate}&mark={mark}")
+    process = served.process
+    process.wait_log("request runs for too long")
+    process.term()
+    gate.touch()
+    call.result()
+    assert process.wait_exit() == 0
+    assert "request that ran for too long has finished method=GET path=/slow" in process.log()
