@@ -78,6 +78,7 @@ class Guided:
         self.running = {}
         watch_in(self.slot, self.stuck_after_s, lambda: list(self.running.values()))
         super().init_process()  # type: ignore[misc]  # gunicorn's, beside this class
+        self._tell_losses()  # here if it ends at the deadline before it is told to look
 
     def load_wsgi(self) -> None:
         """Load the application, whose ``SystemExit`` shall end a request and not the worker."""
@@ -116,7 +117,7 @@ class Guided:
 
     def _tell_losses(self) -> None:
         """Log what is about to be cut off, and where it is."""
-        if self.has_told_losses:
+        if self.has_told_losses or not self.is_draining:
             return
         self.has_told_losses = True
         now = time.monotonic()
