@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import logging
 import signal
 import socket
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
     from pastebox.runners.flup_observer import MasterObserver
     from pastebox.runners.flup_options import Values
 
-_log = logging.getLogger("pastebox.worker")
 
 _SHOW_S = 0.2
 """How often the counts of the children become visible while something happens."""
@@ -153,7 +150,7 @@ def serve_child(  # everything that the parent has got ready before the fork
     from pastebox.gateway.server import Gateway  # noqa: PLC0415  # imported before
     from pastebox.runners.flup_observer import MasterObserver  # noqa: PLC0415  # likewise
     from pastebox.runners.obedience import Orders  # noqa: PLC0415  # likewise
-    from pastebox.runners.watch import watch  # noqa: PLC0415  # likewise
+    from pastebox.runners.watch import tell_cut, watch  # noqa: PLC0415  # likewise
 
     context = context._replace(counters=counters.slot(place.number), orders=place.link)
     watcher = ChildObserver(MasterObserver(context, is_silent=True), place, values.max_requests)
@@ -169,22 +166,13 @@ def serve_child(  # everything that the parent has got ready before the fork
 
     gateway.watch(orders.fileno(), take)
     leave_to_parent(_SIGNALS)
-    signal.signal(signal.SIGQUIT, lambda *_: _tell_cut(gateway))
+    # The request keeps this process, whose only thread hears no order meanwhile.
+    signal.signal(signal.SIGQUIT, lambda *_: tell_cut(gateway.running()))
     watch(context, gateway.running, 1)
     cut = gateway.run()
     if cut:
         place.link.send(b"cut %d\n" % cut)
     return ExitCode.OK
-
-
-def _tell_cut(gateway: Gateway) -> None:
-    """Log the request that keeps this process, whose only thread hears no order meanwhile."""
-    from pastebox.process.stacks import stack_of  # noqa: PLC0415  # imported before
-
-    now = time.monotonic()
-    for one in gateway.running():
-        told = one.told(now)
-        _log.warning("request cut off by the drain deadline %s\n%s", told, stack_of(one.thread))
 
 
 class ScgiForkRunner(_Fork):

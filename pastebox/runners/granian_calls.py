@@ -40,7 +40,7 @@ class _Response:
         if self.status and exc_info is None:
             raise AssertionError("start_response was called twice")
         self.status = int(status[:3])
-        self.headers = headers
+        self.headers = list(headers)
         return self.write
 
     def write(self, data: bytes) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import logging
 import os
 import socket
 import struct
@@ -25,15 +24,12 @@ from granian.http import HTTP1Settings, HTTP2Settings
 
 from pastebox.config.model import WSGIApp
 from pastebox.errors import ExitCode
-from pastebox.process.stacks import stack_of
 from pastebox.runners.access_lines import AccessLines
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.granian_calls import Calls
 from pastebox.runners.granian_options import BACKPRESSURE, BLOCKING_THREADS, of_protocol
 from pastebox.runners.obedience import ObedientThread
-from pastebox.runners.watch import watch
-
-log = logging.getLogger("pastebox.worker")
+from pastebox.runners.watch import tell_cut, watch
 
 _rust: Any = _granian  # its type stubs are of an older release
 _bridge: Any = _futures
@@ -103,11 +99,8 @@ class GranianServer:
             signal.set()
         self._wait_for_requests()
         self._calls.catch_up()
-        now = time.monotonic()
         cut = self._calls.running()
-        for one in cut:
-            told, stack = one.told(now), stack_of(one.thread)
-            log.warning("request cut off by the drain deadline %s\n%s", told, stack)
+        tell_cut(cut)
         return len(cut)
 
     def _stop_accepting(self) -> None:

@@ -8,7 +8,6 @@ forked is lost, and each later one lets the worker look at its clock.
 
 from __future__ import annotations
 
-import logging
 import mmap
 import os
 import signal
@@ -19,11 +18,9 @@ from typing import Any
 
 from pastebox.observe.counters import Slot
 from pastebox.observe.logs import reopen
-from pastebox.process.stacks import Running, stack_of
+from pastebox.process.stacks import Running
 from pastebox.runners.gunicorn_request import Contained
-from pastebox.runners.watch import watch_in
-
-log = logging.getLogger("pastebox.worker")
+from pastebox.runners.watch import tell_cut, watch_in
 
 DRAIN_SIGNAL = signal.SIGUSR2
 
@@ -120,10 +117,7 @@ class Guided:
         if self.has_told_losses or not self.is_draining:
             return
         self.has_told_losses = True
-        now = time.monotonic()
-        for one in list(self.running.values()):
-            told, stack = one.told(now), stack_of(one.thread)
-            log.warning("request cut off by the drain deadline %s\n%s", told, stack)
+        tell_cut(list(self.running.values()))
 
     def handle_usr1(self, number: int, frame: Any) -> None:  # noqa: ARG002  # a signal handler
         """Open log files again."""

@@ -7,7 +7,6 @@ that owe nobody an answer, and the reactor last.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import socket
 import time
@@ -21,16 +20,14 @@ from twisted.web.server import Request as TwistedRequest
 from twisted.web.server import Site
 
 from pastebox.config.model import WSGIApp
-from pastebox.process.stacks import stack_of
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.last_bytes import unacknowledged
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.obedience import HEARTBEAT_S, Orders
 from pastebox.runners.twisted_flow import Flow, PacedResource
 from pastebox.runners.twisted_threads import Threads
-from pastebox.runners.watch import watch
+from pastebox.runners.watch import tell_cut, watch
 
-log = logging.getLogger("pastebox.worker")
 reactor: Any = default_reactor
 
 _THREADS = 10
@@ -276,10 +273,7 @@ class TwistedServer:
         for channel in self.channels:
             if channel.is_busy:
                 self._cut += 1
-        now = time.monotonic()
-        for one in self._accounted.running():
-            told = one.told(now)
-            log.warning("request cut off by the drain deadline %s\n%s", told, stack_of(one.thread))
+        tell_cut(self._accounted.running())
         reactor.stop()
         self._drain_began, self._deadline = 0.0, float("inf")
 

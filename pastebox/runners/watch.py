@@ -71,6 +71,14 @@ class Watch:
             time.sleep(max(0.01, self.look()))
 
 
+def tell_cut(running: Iterable[Running]) -> None:
+    """Log what a drain's deadline cuts off, and where each of it is."""
+    now = time.monotonic()
+    for one in running:
+        told, stack = one.told(now), stack_of(one.thread)
+        log.warning("request cut off by the drain deadline %s\n%s", told, stack)
+
+
 def watch(context: WorkerContext, running: Callable[[], Iterable[Running]], threads: int) -> None:
     """Say how many threads serve, and begin to watch them where a limit is set."""
     context.counters.show_threads(threads)

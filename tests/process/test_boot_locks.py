@@ -330,13 +330,18 @@ def test_without_a_pod_it_says_what_is_missing(server: FakeKubernetes, environ, 
 # Whole first boots
 
 
-def test_pods_without_a_shared_volume_set_up_once(tmp_path: Path, server: FakeKubernetes):
-    pod = {
+def pod_of(server: FakeKubernetes) -> dict[str, str]:
+    """Return what a pod that sets up under a lease has in its environment."""
+    return {
         **server.environ,
         "POD_ACCOUNT_DIR": server.account,
         "PASTEBOX_LOCK": "lease",
         "PASTEBOX_LOCK_NAME": "wiki",
     }
+
+
+def test_pods_without_a_shared_volume_set_up_once(tmp_path: Path, server: FakeKubernetes):
+    pod = pod_of(server)
     shared = Volume(str(tmp_path))
     shared.write_ini()
     starts = []
@@ -354,12 +359,7 @@ def test_pods_without_a_shared_volume_set_up_once(tmp_path: Path, server: FakeKu
 
 
 def test_a_leader_that_is_killed_is_followed_by_another(tmp_path: Path, server: FakeKubernetes):
-    pod = {
-        **server.environ,
-        "POD_ACCOUNT_DIR": server.account,
-        "PASTEBOX_LOCK": "lease",
-        "PASTEBOX_LOCK_NAME": "wiki",
-    }
+    pod = pod_of(server)
     volume = Volume(str(tmp_path))
     volume.write_ini()
     killed = volume.start(**pod, PASTEBOX_FAULTS="after-setup", PASTEBOX_ALLOW_FAULTS="1")
