@@ -15,8 +15,11 @@ FROM ${BASE_IMAGE} AS python
 # The pause puts a tick of the file system's clock between the mark and what is newer than it.
 # Left out are the help topics and the test support of the standard library, the static tini, and
 # the byte code of what only people at a prompt load, or nobody where there is the same in C.
+# /tmp is a file system of its own: one way the engine has of comparing layers lists a directory
+# that was written to and is as before, another does not. -B and -f, for what Python imports to
+# compile the rest would keep byte code with a date.
 # hadolint ignore=DL3003,DL3008
-RUN <<'EOF'
+RUN --mount=type=tmpfs,target=/tmp <<'EOF'
 set -eu
 touch /tmp/started
 sleep 0.1
@@ -30,10 +33,8 @@ cd /usr/lib/python3.*/
 rm -rf test pydoc_data/topics.py turtle.py lib-dynload/_test*.so /usr/bin/tini-static
 find . ../python3 -name __pycache__ -exec rm -rf {} +
 rare='/(_py(decimal|datetime|io|repl/.*)|doctest|pydoc|pdb|mailbox|unittest/.*|turtle.*)\.py$'
-python3 -m compileall -q --invalidation-mode unchecked-hash -x "$rare" . ../python3
-find / -xdev -cnewer /tmp/started ! -path '/tmp/*' -exec touch -h -r /etc/debian_version {} +
-rm /tmp/started
-touch -r /etc/debian_version /tmp
+python3 -B -m compileall -fq --invalidation-mode unchecked-hash -x "$rare" . ../python3
+find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
 EOF
 
 # ---------------------------------------------------------------------------------------------
@@ -75,7 +76,7 @@ chmod 755 /opt/pastebox/bin/pip
 rm -f /opt/pastebox/bin/activate* /opt/pastebox/bin/Activate* /opt/pastebox/.gitignore
 rm -rf /opt/pastebox/include
 find /opt/pastebox -name __pycache__ -exec rm -rf {} +
-/opt/pastebox/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/pastebox/lib
+/opt/pastebox/bin/python -B -m compileall -fq --invalidation-mode unchecked-hash /opt/pastebox/lib
 EOF
 
 COPY entrypoint/docker-entrypoint.sh /opt/
@@ -91,7 +92,7 @@ FROM python AS standard
 # code out of the application's reach runs read-only, as compose.yaml and the chart do.
 # There is no VOLUME: it would make an anonymous one wherever the operator forgot to name it, and
 # data would seem to be kept. /data is a directory to mount on.
-RUN --mount=type=bind,from=build,source=/opt,target=/mnt <<'EOF'
+RUN --mount=type=tmpfs,target=/tmp --mount=type=bind,from=build,source=/opt,target=/mnt <<'EOF'
 set -eu
 touch /tmp/started
 sleep 0.1
@@ -104,9 +105,7 @@ for phase in pre-config post-config pre-setup post-setup pre-serve post-stop; do
   mkdir -p "/docker-entrypoint.d/$phase"
 done
 chmod -R g=u /opt/pastebox /data /run/pastebox
-find / -xdev -cnewer /tmp/started ! -path '/tmp/*' -exec touch -h -r /etc/debian_version {} +
-rm /tmp/started
-touch -r /etc/debian_version /tmp
+find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
 EOF
 
 # The home directory is writable under any UID. pip keeps no cache in an image. The certificates are
@@ -147,7 +146,8 @@ FROM standard AS servers
 # twisted brings are a third of it.
 USER 0
 # hadolint ignore=DL3003
-RUN --mount=type=bind,source=entrypoint/requirements-servers.txt,target=/mnt/requirements.txt \
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=bind,source=entrypoint/requirements-servers.txt,target=/mnt/requirements.txt \
     --mount=type=secret,id=ca_bundle,target=/mnt/ca_bundle,mode=0444 \
     --mount=type=secret,id=pip_conf,target=/mnt/pip_conf,mode=0444 <<'EOF'
 set -eu
@@ -155,14 +155,14 @@ touch /tmp/started
 sleep 0.1
 if [ -s /mnt/ca_bundle ]; then export PIP_CERT=/mnt/ca_bundle; fi
 if [ -s /mnt/pip_conf ]; then export PIP_CONFIG_FILE=/mnt/pip_conf; fi
+export PYTHONDONTWRITEBYTECODE=1
 pip install --no-compile --only-binary :all: --require-hashes -r /mnt/requirements.txt
 cd /opt/pastebox/lib/python3.*/site-packages
 find twisted zope -depth -regex '.*/tests?' -exec rm -r {} +
-python -m compileall -q --invalidation-mode unchecked-hash /opt/pastebox/lib
-chmod -R g=u /opt/pastebox
-find / -xdev -cnewer /tmp/started ! -path '/tmp/*' -exec touch -h -r /etc/debian_version {} +
-rm /tmp/started
-touch -r /etc/debian_version /tmp
+find /opt/pastebox/lib -name '*.py' -cnewer /tmp/started >/tmp/new
+python -m compileall -fq --invalidation-mode unchecked-hash -i /tmp/new
+find /opt/pastebox -cnewer /tmp/started ! -type l -exec chmod g=u {} +
+find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
 EOF
 
 USER 10001:0
