@@ -102,7 +102,7 @@ COMMAND = "command = sh"
         pytest.param("w", ["command = sh 'x"], "expected a command line", id="open-quote"),
         pytest.param("w", [COMMAND, "directory = /no/such"], 'found "/no/such"', id="directory"),
         pytest.param("w", [COMMAND, "essential = maybe"], "expected on or off", id="flag"),
-        pytest.param("w", [COMMAND, "stop_signal = STOPP"], "expected a signal", id="signal"),
+        pytest.param("w", [COMMAND, "stop_signal = HALT"], "expected a signal", id="signal"),
         pytest.param("w", [COMMAND, "environment = A"], "NAME=value", id="environment"),
         pytest.param("w", [COMMAND, "exit_codes = 256"], "numbers from 0 to 255", id="codes"),
         pytest.param("../x", [COMMAND], 'found the name "../x"', id="path-in-name"),
