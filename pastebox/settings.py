@@ -202,7 +202,26 @@ class Settings:
     livereload_port = Option(
         "development", "9091", PORT, "port on which browsers wait for that", metavar="PORT"
     )
-    health_host = Option("health", "127.0.0.1", TEXT, "address of the health port", metavar="HOST")
+    instances_dir = Option(
+        "daemon",
+        "/etc/pastebox/instances",
+        TEXT,
+        "directory of *.ini files, each of which is an instance in daemon mode",
+        metavar="DIR",
+    )
+    instances_fail = Option(
+        "daemon",
+        "all",
+        one_of("any", "all"),
+        "whether the whole fails with any one of the instances, or when all have failed",
+    )
+    health_host = Option(
+        "health",
+        "127.0.0.1",
+        TEXT,
+        "address of the health port, or unix:/path for a socket",
+        metavar="HOST",
+    )
     health_port = Option(
         "health", "9090", PORT_OR_OFF, "port of /livez, /readyz, /metrics; or off", metavar="PORT"
     )

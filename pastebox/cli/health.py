@@ -149,9 +149,10 @@ def _question(options: Mapping[str, str], url: str, environ: Mapping[str, str]) 
     if url:
         return _of_url(url, ready_path, environ)
     port = options.get("--health-port") or _variable("HEALTH_PORT", environ)
-    if port != "off":
-        host = options.get("--health-host") or _variable("HEALTH_HOST", environ)
-        target = tcp(host, _port("HEALTH_PORT", port))
+    host = options.get("--health-host") or _variable("HEALTH_HOST", environ)
+    if port != "off" or host.startswith("unix:"):
+        path = host.removeprefix("unix:")
+        target = unix(path) if path != host else tcp(host, _port("HEALTH_PORT", port))
         return _Question(target, options.get("page", "/readyz"), headers=_JSON_HEADERS)
     target = tcp(_variable("HOST", environ), _port("PORT", _variable("PORT", environ)))
     return _Question(target, ready_path or "/", is_lenient=not ready_path)

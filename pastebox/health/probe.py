@@ -34,6 +34,7 @@ class Probe:
         target: the server's address; a name is looked up now, once.
         path: what to request.
         protocol: what the server speaks.
+        headers: more of them, names and values.
         timeout_s: for the whole of it.
         keep_s: how long a result is good for others.
 
@@ -49,12 +50,13 @@ class Probe:
         path: str,
         *,
         protocol: Protocol = HTTP,
+        headers: tuple[tuple[str, str], ...] = (),
         timeout_s: float = 1.5,
         keep_s: float = 1.0,
     ) -> None:
         self._loop = loop
         self._address = _resolve(target)
-        self._start = partial(protocol.start, target, path)
+        self._start = partial(protocol.start, target, path, headers)
         self._start()  # what cannot be requested is refused here
         self._timeout_s = timeout_s
         self._keep_s = keep_s

@@ -11,6 +11,7 @@ import os
 import socket
 from typing import NamedTuple
 
+from pastebox.config.bind import UNIX
 from pastebox.config.locate import Located
 from pastebox.config.model import Bind, ConfigSpec
 from pastebox.errors import PasteboxError
@@ -85,9 +86,12 @@ def _generated(settings: Settings) -> ConfigSpec | None:
 
 def bind_health(settings: Settings) -> socket.socket | None:
     """Bind the health port first: what keeps it from answering is told before all else."""
-    if settings.health_port is None:
+    if settings.health_host.startswith(UNIX):
+        bind = Bind("unix", path=settings.health_host.removeprefix(UNIX))
+    elif settings.health_port is None:
         return None
-    bind = Bind("tcp", settings.health_host, settings.health_port)
+    else:
+        bind = Bind("tcp", settings.health_host, settings.health_port)
     health, *others = listening.bind_sockets(bind, setting="PASTEBOX_HEALTH_PORT")
     for other in others:
         other.close()

@@ -58,6 +58,11 @@ class Facts:
         self.files = files_of(config, environ)
         self._facts = {**dict(_facts(config)), **dict(_values(settings, environ))}
 
+    @property
+    def digest(self) -> str:
+        """What all of them come to, for a process that has no other facts to compare with."""
+        return _digest(repr(sorted(self._facts.items())))
+
     def differences(self, other: Facts) -> list[str]:
         """Return the places that differ, as ``[section] option``; no value is among them."""
         mine, others = self._facts, other._facts  # one of us

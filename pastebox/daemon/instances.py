@@ -1,0 +1,330 @@
+"""Many instances: each INI of a directory, with what it needs to be served beside the others."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pastebox.config.model import Bind, ConfigSpec
+from pastebox.config.read import Config, read, read_leniently
+from pastebox.config.server import server_spec
+from pastebox.config.source import app_source
+from pastebox.config.text import permission_hint
+from pastebox.errors import ConfigError, NoPermissionError, PasteboxError
+from pastebox.option import Given
+from pastebox.process.atomic import make_directory
+from pastebox.runners.registry import load_runner, with_environ
+from pastebox.settings import Settings, resolve
+from pastebox.watch.drift import Facts
+
+HEALTH = "pastebox-health"
+"""The program that answers on the health port for all of them."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_RESERVED = frozenset({HEALTH, "all", "supervisord"})
+_LONGEST_SOCKET = 107
+_EVERYWHERE = frozenset({"", "*", "0.0.0.0", "::", "[::]"})  # noqa: S104  # compared, not bound
+_OWN = ("data_dir", "lock_name", "run_dir")
+
+
+class Base(NamedTuple):
+    """What the instances have in common, as the start of the daemon found it.
+
+    Attributes:
+        directory: where the INIs are.
+        data_dir: the directory of their data directories; empty for the directory of each INI.
+        run_dir: where the daemon keeps its sockets, and below it those of the instances.
+        host: the address that the ``host`` setting gives to those that say none; may be empty.
+        lock_name: what the names of their Leases begin with.
+        fail: ``any`` or ``all``: which of them have to fail for the whole to fail.
+    """
+
+    directory: str
+    data_dir: str
+    run_dir: str
+    host: str
+    lock_name: str
+    fail: str
+
+
+class Instance(NamedTuple):
+    """One INI that can be served.
+
+    Attributes:
+        name: the stem of the file's name.
+        path: the INI.
+        environ: what its process gets over the daemon's own environment.
+        data_dir: its data; exists from :func:`make_places` on.
+        health: the path of the socket on which its master tells its health.
+        binds: the addresses that it listens on.
+        stop_s: how long a drain of it may take.
+        digest: changes with anything that the INI, its includes or its secrets say.
+    """
+
+    name: str
+    path: str
+    environ: Mapping[str, str]
+    data_dir: str
+    health: str
+    binds: tuple[Bind, ...]
+    stop_s: float
+    digest: str
+
+
+class Refused(NamedTuple):
+    """One file that cannot be served, and why."""
+
+    name: str
+    path: str
+    error: str
+    hint: str
+    code: int
+
+
+class Found(NamedTuple):
+    """What a directory holds, in the order of the names."""
+
+    instances: tuple[Instance, ...]
+    refused: tuple[Refused, ...]
+
+
+def base_of(settings: Settings, run_dir: str) -> Base:
+    """Return what the settings of the daemon say about all instances."""
+    return Base(
+        directory=os.path.abspath(settings.instances_dir),
+        data_dir=os.path.abspath(settings.data_dir) if settings.data_dir else "",
+        run_dir=os.path.abspath(run_dir),
+        host=settings.host or "",
+        lock_name=settings.lock_name,
+        fail=settings.instances_fail,
+    )
+
+
+def has_instances(directory: str) -> bool:
+    """Whether there is an INI in the directory.
+
+    Raises:
+        NoPermissionError: the directory may not be read.
+    """
+    return bool(_file_names(directory))
+
+
+def leave_out(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without what is each instance's own.
+
+    What somebody has said for one server, the address above all, cannot hold for five.
+    """
+    names = ("INI", "MODE", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT", "DATA_DIR", "RUN_DIR")
+    own = {f"PASTEBOX_{name}" for name in (*names, "LOCK_NAME", "INSTANCES_DIR", "INSTANCES_FAIL")}
+    own |= {f"{name}_FILE" for name in own} | {"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"}
+    return {name: text for name, text in environ.items() if name not in own}
+
+
+def find(base: Base, environ: Mapping[str, str], running: Iterable[Instance] = ()) -> Found:
+    """Read and check every INI of the directory.
+
+    A file that is wrong harms no other. Of two that want the same name or the same address the
+    one that is running has it, else the first.
+
+    Args:
+        base: what they have in common.
+        environ: the daemon's own environment.
+        running: the instances that are there already.
+
+    Raises:
+        NoPermissionError: the directory may not be read.
+    """
+    before = {one.name: one for one in running}
+    taken = _Taken()
+    found: list[Instance] = []
+    refused: list[Refused] = []
+    names = _file_names(base.directory)
+    for file_name in sorted(names, key=lambda name: (_stem(name) not in before, name)):
+        path = os.path.join(base.directory, file_name)
+        try:
+            name = check_name(_stem(file_name), path)
+            instance = _examine(name, path, base, leave_out(environ))
+            taken.take(instance)
+        except PasteboxError as error:
+            refused.append(_refused(_stem(file_name), path, error))
+            if _stem(file_name) in before:  # it goes on as it is, and keeps its address
+                taken.keep(before[_stem(file_name)])
+        else:
+            found.append(instance)
+    return Found(tuple(sorted(found)), tuple(sorted(refused)))
+
+
+def check_name(name: str, path: str) -> str:
+    """Return the name if it can be one.
+
+    It is part of paths, of a program's name and of a metric's label.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            file=ascii(path)[1:-1],
+            found=f"the name {name!a}",
+            expected="1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or a digit",
+            hint="the file's name without .ini is the instance's name: rename the file",
+        )
+    if name.lower() in _RESERVED:
+        raise ConfigError(
+            f'the name "{name}" is taken by pastebox itself', file=path, hint="rename the file"
+        )
+    return name
+
+
+def make_places(instance: Instance) -> None:
+    """Create the directories of an instance: its data, and its sockets.
+
+    Raises:
+        NoPermissionError, CannotCreateError: one cannot be created.
+    """
+    make_directory(instance.data_dir)
+    make_directory(os.path.dirname(instance.health), mode=0o700)
+
+
+def _stem(file_name: str) -> str:
+    return file_name.removesuffix(".ini")
+
+
+def _file_names(directory: str) -> list[str]:
+    try:
+        names = os.listdir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError as error:
+        raise NoPermissionError(
+            "may not be read", file=directory, hint=permission_hint(directory)
+        ) from error
+    return sorted(name for name in names if name.endswith(".ini") and not name.startswith("."))
+
+
+def _examine(name: str, path: str, base: Base, environ: Mapping[str, str]) -> Instance:
+    """Read one INI as its own process will, and check all that can be checked without it."""
+    spec = ConfigSpec("config", path, "main", "instances")
+    early = resolve({}, environ)
+    source = app_source(spec, early, {}, environ)
+    own = read_leniently(source, environ).pastebox_section()
+    places = _places(name, path, base, own)
+    full = {**environ, **places}
+    config = read(source, full)
+    settings = resolve({}, full, config.pastebox_section())
+    health = places["PASTEBOX_HEALTH_HOST"].removeprefix("unix:")
+    if len(os.fsencode(health)) > _LONGEST_SOCKET:
+        raise ConfigError(
+            f"the socket {health} has a longer name than a socket can have",
+            file=path,
+            hint="set PASTEBOX_RUN_DIR to a shorter path, or shorten the name of the file",
+        )
+    return Instance(
+        name=name,
+        path=path,
+        environ=places,
+        data_dir=settings.data_dir or "",
+        health=health,
+        binds=_binds(config, settings, full),
+        stop_s=settings.drain_delay + settings.drain_timeout,
+        digest=Facts(config, settings, full).digest,
+    )
+
+
+def _places(name: str, path: str, base: Base, own: Mapping[str, Given]) -> dict[str, str]:
+    """Return the variables of one instance; what its ``[pastebox]`` section says has its way."""
+    said = {option: own[option].text for option in _OWN if option in own}
+    directory = os.path.dirname(path)
+    data_dir = os.path.join(base.data_dir, name) if base.data_dir else directory
+    run_dir = os.path.join(base.run_dir, "instances", name)
+    found = {
+        "PASTEBOX_MODE": "sleep" if "mode" in own and own["mode"].text == "sleep" else "foreground",
+        "PASTEBOX_DATA_DIR": os.path.join(directory, said.get("data_dir", data_dir)),
+        "PASTEBOX_RUN_DIR": said.get("run_dir", run_dir),
+        "PASTEBOX_HEALTH_HOST": f"unix:{os.path.join(run_dir, 'health.sock')}",
+        "PASTEBOX_LOCK_NAME": said.get("lock_name", f"{base.lock_name}-{name}".lower()),
+    }
+    if base.host and "host" not in own:
+        found["PASTEBOX_HOST"] = base.host
+    return found
+
+
+def _binds(config: Config, settings: Settings, environ: Mapping[str, str]) -> tuple[Bind, ...]:
+    server = with_environ(server_spec(config, settings), environ)
+    return load_runner(server).binds(server)
+
+
+class _Taken:
+    """Names and addresses that somebody has."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._binds: list[tuple[Bind, str]] = []
+
+    def take(self, instance: Instance) -> None:
+        """Have them all, or none.
+
+        Raises:
+            ConfigError: another instance has one of them.
+        """
+        # Equal on a volume or a label that does not tell upper from lower case.
+        other = self._names.get(instance.name.lower())
+        if other is not None:
+            raise ConfigError(
+                f'the name "{instance.name}" differs from that of {other} in upper and lower'
+                " case only",
+                file=instance.path,
+                hint="rename one of the files",
+            )
+        for bind in instance.binds:
+            for theirs, path in self._binds:
+                if overlap(bind, theirs):
+                    raise _same_address(instance, bind, path)
+        self.keep(instance)
+
+    def keep(self, instance: Instance) -> None:
+        """Have them, whoever has them as well."""
+        self._names[instance.name.lower()] = instance.path
+        self._binds += [(bind, instance.path) for bind in instance.binds]
+
+
+def overlap(one: Bind, other: Bind) -> bool:
+    """Whether two addresses cannot be listened on at once."""
+    if one.kind != other.kind:
+        return False
+    if one.kind == "unix":
+        return os.path.abspath(one.path) == os.path.abspath(other.path)
+    if one.port != other.port or not one.port:
+        return False
+    return one.host == other.host or bool(_EVERYWHERE.intersection((one.host, other.host)))
+
+
+def _same_address(instance: Instance, bind: Bind, other: str) -> ConfigError:
+    return ConfigError(
+        f"listens on {bind}, and so does {os.path.basename(other)}",
+        file=instance.path,
+        hint="give each instance its own: port = ... in [server:main], or in [pastebox]",
+    )
+
+
+def _refused(name: str, path: str, error: PasteboxError) -> Refused:
+    shown = ascii(name)[1:-1]
+    return Refused(shown, path, str(error), error.hint or "", int(error.exit_code))
+
+
+def as_facts(instance: Instance) -> dict[str, Any]:
+    """Return an instance as plain values, for :func:`from_facts`."""
+    return {**instance._asdict(), "binds": [bind._asdict() for bind in instance.binds]}
+
+
+def from_facts(facts: Mapping[str, Any]) -> Instance:
+    """Return the instance again."""
+    return Instance(**{**facts, "binds": tuple(Bind(**one) for one in facts["binds"])})
+
+
+def addresses(instances: Sequence[Instance]) -> Iterator[str]:
+    """Yield a line for each instance: its name and where it listens."""
+    for one in instances:
+        yield f"{one.name} on {', '.join(map(str, one.binds)) or 'an address of its own'}"
