@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pastebox.config.model import Bind, ConfigSpec
-from pastebox.config.read import Config, read, read_leniently
-from pastebox.config.server import server_spec
+from pastebox.config.read import read_leniently
 from pastebox.config.source import app_source
 from pastebox.config.text import permission_hint
+from pastebox.daemon.programs import NAME, NAME_EXPECTED
 from pastebox.errors import ConfigError, NoPermissionError, PasteboxError
+from pastebox.master.prepare import prepare
+from pastebox.master.request import ServeRequest
 from pastebox.option import Given
 from pastebox.process.atomic import make_directory
-from pastebox.runners.registry import load_runner, with_environ
 from pastebox.settings import Settings, resolve
 from pastebox.watch.drift import Facts
 
 HEALTH = "pastebox-health"
 """The program that answers on the health port for all of them."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _RESERVED = frozenset({HEALTH, "all", "supervisord"})
 _LONGEST_SOCKET = 107
 _EVERYWHERE = frozenset({"", "*", "0.0.0.0", "::", "[::]"})  # noqa: S104  # compared, not bound
@@ -164,11 +163,11 @@ def check_name(name: str, path: str) -> str:
     Raises:
         ConfigError: it cannot.
     """
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise ConfigError(
             file=ascii(path)[1:-1],
             found=f"the name {name!a}",
-            expected="1 to 63 of A-Z a-z 0-9 . _ -, the first a letter or a digit",
+            expected=NAME_EXPECTED,
             hint="the file's name without .ini is the instance's name: rename the file",
         )
     if name.lower() in _RESERVED:
@@ -212,8 +211,8 @@ def _examine(name: str, path: str, base: Base, environ: Mapping[str, str]) -> In
     own = read_leniently(source, environ).pastebox_section()
     places = _places(name, path, base, own)
     full = {**environ, **places}
-    config = read(source, full)
-    settings = resolve({}, full, config.pastebox_section())
+    prepared = prepare(ServeRequest(path, {}, {}, (), full), spec, early)
+    settings = prepared.settings
     health = places["PASTEBOX_HEALTH_HOST"].removeprefix("unix:")
     if len(os.fsencode(health)) > _LONGEST_SOCKET:
         raise ConfigError(
@@ -227,9 +226,9 @@ def _examine(name: str, path: str, base: Base, environ: Mapping[str, str]) -> In
         environ=places,
         data_dir=settings.data_dir or "",
         health=health,
-        binds=_binds(config, settings, full),
+        binds=prepared.binds,
         stop_s=settings.drain_delay + settings.drain_timeout,
-        digest=Facts(config, settings, full).digest,
+        digest=Facts(prepared.config, settings, full).digest,
     )
 
 
@@ -249,11 +248,6 @@ def _places(name: str, path: str, base: Base, own: Mapping[str, Given]) -> dict[
     if base.host and "host" not in own:
         found["PASTEBOX_HOST"] = base.host
     return found
-
-
-def _binds(config: Config, settings: Settings, environ: Mapping[str, str]) -> tuple[Bind, ...]:
-    server = with_environ(server_spec(config, settings), environ)
-    return load_runner(server).binds(server)
 
 
 class _Taken:

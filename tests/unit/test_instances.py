@@ -102,7 +102,21 @@ def test_an_address_for_one_server_is_not_that_of_all(base, write):
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "-x", "a b", "a:b", "a%2Fb", "..%2f..", "a\nb", "é", "a" * 64, "\udcff", "a\\b"],
+    [
+        "",
+        ".",
+        "..",
+        "-x",
+        "a b",
+        "a:b",
+        "a%2Fb",
+        "..%2f..",
+        "a\nb",
+        "é",
+        "a" * 64,
+        "\udcff",
+        "a\\b",
+    ],
 )
 def test_a_name_that_is_no_plain_word_is_refused(name):
     with pytest.raises(ConfigError, match="the name") as caught:
@@ -178,14 +192,18 @@ def test_addresses_overlap(one, other, is_one):
     [
         pytest.param(lambda path: path.mkdir(), "found a directory", id="directory"),
         pytest.param(lambda path: path.symlink_to("gone"), "symbolic link to gone", id="dangling"),
-        pytest.param(lambda path: os.mkfifo(path), "a pipe", id="pipe"),
+        pytest.param(os.mkfifo, "a pipe", id="pipe"),
         pytest.param(lambda path: path.write_bytes(b"\xff"), "UTF-8", id="bytes"),
         pytest.param(lambda path: path.write_text("[a\n"), "bad.ini:1", id="syntax"),
         pytest.param(
-            lambda path: path.write_text("[server:main]\nuse = egg:absent#x\n"), "absent", id="server"
+            lambda path: path.write_text("[server:main]\nuse = egg:absent#x\n"),
+            "absent",
+            id="server",
         ),
         pytest.param(
-            lambda path: path.write_text("[pastebox]\ndrian_delay = 1\n"), "drian_delay", id="setting"
+            lambda path: path.write_text("[pastebox]\ndrian_delay = 1\n"),
+            "drian_delay",
+            id="setting",
         ),
         pytest.param(
             lambda path: path.write_text("[app:main]\nuse = egg:x\nk = %(ENV_GONE)s\n"),
