@@ -34,7 +34,7 @@ class Pair(NamedTuple):
         runner: the name in the registry.
         server: lines of ``[server:main]``, without the address.
         bare: what the peer is called.
-        peer: a name in ``apps/bare.py``, or ``gunicorn`` or ``granian``.
+        peer: a name in ``apps/bare.py``, or of ``gunicorn`` or ``granian``.
         needs: the package without which there is no peer.
         protocol: ``http``, or what a front end has to translate.
         goal: the least ratio of the rates; ``None`` where nothing is promised.
@@ -83,8 +83,12 @@ PAIRS = (
         "gunicorn --paste, 2 x sync", "gunicorn_sync", "gunicorn",
     ),
     Pair(
-        "granian", "granian", "use = egg:pastebox#granian\nblocking_threads = 4",
-        "granian, 1 worker", "granian", "granian",
+        "granian", "granian", "use = egg:pastebox#granian", "granian, 1 worker", "granian",
+        "granian",
+    ),
+    Pair(
+        "granian, 4 threads", "granian", "use = egg:pastebox#granian\nblocking_threads = 4",
+        "granian, 1 worker, 4 threads", "granian_4", "granian", goal=None,
     ),
     Pair(
         "wsgiutils", "wsgiutils", "use = egg:PasteScript#wsgiutils", "cheroot.wsgi.Server",
@@ -105,6 +109,7 @@ PAIRS = (
     _gateway("fastcgi", "thread", goal=GATEWAY),
     _gateway("fastcgi", "thread", goal=GATEWAY, is_unix=True),
     _gateway("scgi", "thread", goal=GATEWAY),
+    _gateway("scgi", "thread", goal=GATEWAY, is_unix=True),
     _gateway("ajp", "thread", goal=LEAST),
     _gateway("fastcgi", "fork", goal=LEAST),
     _gateway("scgi", "fork", goal=LEAST),
@@ -154,8 +159,9 @@ def ours(pair: Pair, address: str, directory: Path, **settings: str) -> Command:
 
 def bare(pair: Pair, address: str) -> Command:
     """Return how its own users serve it."""
-    if pair.peer == "granian":
-        options = [f"--port={address}", "--workers=1", "--blocking-threads=4", "--no-ws"]
+    if pair.needs == "granian":
+        options = [f"--port={address}", "--workers=1", "--no-ws"]
+        options += ["--blocking-threads=4"] if pair.peer == "granian_4" else []
         words = [_script("granian"), "--interface=wsgi", "--factory", *options, "bench_hello:bare"]
     elif pair.needs == "gunicorn":
         words = [_script("gunicorn"), f"--paste={INI}", "--paste-global=http_port=0"]

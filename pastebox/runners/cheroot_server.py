@@ -20,7 +20,7 @@ from cheroot import errors, server, wsgi
 from pastebox.config.model import WSGIApp
 from pastebox.runners.body import BadBodyError, Chunked, KnownLength, discard
 from pastebox.runners.cheroot_options import ServerOptions
-from pastebox.runners.connections import describe_address, server_address
+from pastebox.runners.connections import Address, describe_address, server_address
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.strict_head import HeadLines
@@ -302,13 +302,15 @@ class HTTP:
 
             self.ssl_adapter = BuiltinSSLAdapter(options.ssl_pem, options.ssl_pem)
 
-    def converse(self, connection: socket.socket, loop: ThreadedLoop) -> Conversation:
+    def converse(
+        self, connection: socket.socket, address: Address, loop: ThreadedLoop
+    ) -> Conversation:
         """Begin on a new connection, with the handshake where there is TLS.
 
         Raises:
             OSError: the client does not speak TLS, or is gone.
         """
-        remote_addr, remote_port = describe_address(connection)
+        remote_addr, remote_port = describe_address(address)
         secured, environ = connection, {}
         if self.ssl_adapter is not None:
             try:

@@ -3,6 +3,10 @@
 import contextlib
 import resource
 import socket
+from typing import Any
+
+Address = tuple[Any, ...] | str | bytes
+"""As the ``socket`` module gives it."""
 
 _DESCRIPTORS_KEPT = 200
 """Descriptors left to the application: files, database connections, its own clients."""
@@ -16,12 +20,10 @@ def connection_limit() -> int:
     return max(100, min(10_000, soft - _DESCRIPTORS_KEPT))
 
 
-def describe_address(connection: socket.socket) -> tuple[str, str]:
-    """Return host and port of the peer; a Unix socket has none."""
-    with contextlib.suppress(OSError):
-        address = connection.getpeername()
-        if isinstance(address, tuple):
-            return str(address[0]), str(address[1])
+def describe_address(address: Address) -> tuple[str, str]:
+    """Return host and port of what a connection was accepted with; a Unix socket has none."""
+    if isinstance(address, tuple):
+        return str(address[0]), str(address[1])
     return "", ""
 
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from pastebox.gateway.sparing import Sparing
-from pastebox.runners.connections import connection_limit
+from pastebox.runners.connections import Address, connection_limit
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.obedience import HEARTBEAT_S, Orders
@@ -40,6 +40,7 @@ _ACCEPTED_AT_ONCE = 32
 _HEAD = 1 << 16
 """A header longer than this goes to the server, which refuses it."""
 _END = b"\r\n\r\n"
+_PEEK = socket.MSG_PEEK | socket.MSG_DONTWAIT
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _PAUSE_S = 0.1
 _LOG_DELAY_S = 0.1
@@ -53,7 +54,8 @@ class ThreadedLoop:
     Args:
         sockets: bound, listening, not blocking.
         context: the worker's side of the contract.
-        converse: makes the conversation of a new connection, in the thread that serves it.
+        converse: makes the conversation of a new connection with a client's address, in the
+            thread that serves it.
         threads: how many requests are served at a time.
         timeout_s: for a header, between two requests, and for each read and write.
         sees_header: whether a header can be recognised before it is read; not within TLS.
@@ -64,7 +66,7 @@ class ThreadedLoop:
         self,
         sockets: Sequence[socket.socket],
         context: WorkerContext,
-        converse: Callable[[socket.socket, ThreadedLoop], Conversation],
+        converse: Callable[[socket.socket, Address, ThreadedLoop], Conversation],
         *,
         threads: int,
         timeout_s: float,
@@ -162,7 +164,7 @@ class ThreadedLoop:
                     self._pause("all connections are busy", f"limit={self._limit}")
                     return taken
                 try:
-                    connection, _ = listener.accept()
+                    connection, address = listener.accept()
                 except (BlockingIOError, ConnectionAbortedError, InterruptedError):
                     break
                 except OSError as error:
@@ -172,14 +174,24 @@ class ThreadedLoop:
                     self._pause("out of resources", f"error={error.strerror}")
                     return taken
                 taken += 1
-                self._take(connection)
+                self._take(connection, address)
         return taken
 
-    def _take(self, connection: socket.socket) -> None:
-        connection.setblocking(False)
-        peer = Peer(connection)
+    def _take(self, connection: socket.socket, address: Address) -> None:
+        peer = Peer(connection, address)
         self.peers[peer.descriptor] = peer
-        self.poller.register(peer.descriptor, ARMED)
+        self._look_at(peer, is_ended=False)
+        if peer.state == WAITING:  # most come with their request, and need no watching
+            connection.setblocking(False)
+            self.watch(peer)
+
+    def watch(self, peer: Peer) -> None:
+        """Hear of what comes on a connection that the loop has, and of its end."""
+        if peer.is_watched:
+            self.poller.modify(peer.descriptor, ARMED)
+        else:
+            peer.is_watched = True
+            self.poller.register(peer.descriptor, ARMED)
 
     def _look_at(self, peer: Peer, *, is_ended: bool) -> None:
         """Act on an event: a whole header goes to a thread, an end closes."""
@@ -189,7 +201,7 @@ class ThreadedLoop:
             return
         try:
             # not by a method of its own: within TLS, it is the bytes below that are looked at
-            seen = socket.socket.recv_into(peer.socket, self._head, 0, socket.MSG_PEEK)
+            seen = socket.socket.recv_into(peer.socket, self._head, 0, _PEEK)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
@@ -199,7 +211,8 @@ class ThreadedLoop:
             self.close(peer)
         elif is_whole:
             peer.state, peer.since, peer.is_partial = WORKING, time.monotonic(), False
-            self.poller.modify(peer.descriptor, select.EPOLLET)
+            if peer.is_watched:
+                self.poller.modify(peer.descriptor, select.EPOLLET)
             self._pool.add(peer)
         elif not peer.is_partial:
             peer.is_partial, peer.since = True, time.monotonic()
@@ -216,8 +229,9 @@ class ThreadedLoop:
         """Close a connection, whoever owned it."""
         if self.peers.get(peer.descriptor) is peer:
             del self.peers[peer.descriptor]
-            with contextlib.suppress(OSError):
-                self.poller.unregister(peer.descriptor)
+            if peer.is_watched:
+                with contextlib.suppress(OSError):
+                    self.poller.unregister(peer.descriptor)
         if peer.conversation is not None:
             with contextlib.suppress(OSError):
                 peer.conversation.close()

@@ -7,6 +7,8 @@ import socket
 import time
 from typing import Protocol
 
+from pastebox.runners.connections import Address
+
 WAITING, WORKING, LINGERING, CLOSED = range(4)
 """The states of a connection: only while it is ``WORKING`` a thread has it."""
 ARMED = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
@@ -35,9 +37,11 @@ class Peer:
     """One connection, owned by the loop or by the thread that serves it."""
 
     __slots__ = (
+        "address",
         "conversation",
         "descriptor",
         "is_partial",
+        "is_watched",
         "lingers_until",
         "since",
         "socket",
@@ -45,12 +49,14 @@ class Peer:
         "thread",
     )
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, address: Address) -> None:
         self.socket = connection
+        self.address = address
         self.descriptor = connection.fileno()
         self.state = WAITING
         self.since = time.monotonic()  # of the last change of state
         self.is_partial = False  # a part of a header is there
+        self.is_watched = False  # the loop's poller knows it
         self.lingers_until = 0.0
         self.thread = 0  # that serves it
         self.conversation: Conversation | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pastebox.runners.last_bytes import unread
 from pastebox.runners.threaded_drain import shut_down
-from pastebox.runners.threaded_peer import ARMED, CLOSED, LINGERING, WAITING, Peer
+from pastebox.runners.threaded_peer import CLOSED, LINGERING, WAITING, Peer
 
 if TYPE_CHECKING:
     from pastebox.runners.threaded_loop import ThreadedLoop
@@ -42,7 +42,7 @@ class Serving:
     def _serve(self, peer: Peer) -> bool:
         peer.socket.settimeout(self._loop.timeout_s)
         if peer.conversation is None:
-            peer.conversation = self._loop.converse(peer.socket, self._loop)
+            peer.conversation = self._loop.converse(peer.socket, peer.address, self._loop)
             peer.socket = peer.conversation.socket
         is_kept = peer.conversation.serve()
         while is_kept and peer.conversation.has_more():
@@ -56,7 +56,7 @@ class Serving:
             peer.since = time.monotonic()
             peer.socket.setblocking(False)
             peer.state = WAITING if is_kept else LINGERING
-            self._loop.poller.modify(peer.descriptor, ARMED)
+            self._loop.watch(peer)
 
     def _leaves(self, peer: Peer) -> bool:
         """Close in the thread where nothing is lost by it; else let the loop see it off."""

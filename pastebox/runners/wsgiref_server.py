@@ -13,13 +13,14 @@ import socket
 import struct
 import sys
 from collections.abc import Sequence
+from http.client import HTTPMessage
 from typing import Any
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler
 
 from pastebox.config.model import WSGIApp
 from pastebox.gateway.sparing import Sparing
 from pastebox.runners.body import BadBodyError, Chunked, KnownLength
-from pastebox.runners.connections import describe_address, server_address
+from pastebox.runners.connections import Address, describe_address, server_address
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.strict_head import HeadLines, fault_of
@@ -46,9 +47,10 @@ def run(
     """Serve until drained; return the number of requests that were cut off."""
     accounted = Accounted(app, context)
 
-    def converse(connection: socket.socket, loop: ThreadedLoop) -> Conversation:
+    def converse(connection: socket.socket, address: Address, loop: ThreadedLoop) -> Conversation:
         return Conversation(
             connection,
+            address,
             accounted,
             loop.complaints,
             is_multithread=threads > 1,
@@ -144,6 +146,7 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
     def __init__(
         self,
         connection: socket.socket,
+        address: Address,
         app: Accounted,
         complaints: Sparing,
         *,
@@ -152,7 +155,7 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
     ) -> None:
         # Not the one of the class above, which would serve at once.
         self.socket = connection
-        self.client_address = describe_address(connection)
+        self.client_address = describe_address(address)
         self._app = app
         self._complaints = complaints
         self._is_multithread = is_multithread
@@ -181,6 +184,11 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
         head, end, _ = seen.partition(b"\r\n\r\n")
         if end and not seen.startswith(b"\r\n"):
             self._fault: str | None = fault_of(head + end)
+            if not self._fault:
+                self.rfile.read(len(head) + len(end))
+                self._take(head.decode("latin-1"))
+                self._answer()
+                return
         else:  # not whole at once, or after an empty line
             lines = self.rfile = HeadLines(self._stream)
             lines.begin()
@@ -193,6 +201,19 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
             self.send_error(414)
         elif self.raw_requestline and self.parse_request():
             self._answer()
+
+    def _take(self, head: str) -> None:
+        """Set what ``parse_request`` would, of a head that has been looked at.
+
+        Its parser of headers is that of mail, which takes longer than all the rest.
+        """
+        self.requestline, *fields = head.split("\r\n")
+        self.command, target, self.request_version = self.requestline.split(" ")
+        self.path: str = f"/{target.lstrip('/')}" if target.startswith("//") else target
+        self.headers = HTTPMessage()
+        for field in fields:
+            name, _, value = field.partition(":")
+            self.headers[name] = value.strip(" \t")
 
     def _answer(self) -> None:
         fault = self.rfile.fault() if self._fault is None else self._fault
@@ -239,7 +260,7 @@ class Conversation(_RequestBase):  # type: ignore[misc]  # as said above
 
     def _take_apart(self) -> None:
         """Leave the path and the query of a target; the host in it counts [RFC 9112, 3.2.2]."""
-        self.path: str = self.path.partition("#")[0]
+        self.path = self.path.partition("#")[0]
         scheme, _, rest = self.path.partition("://")
         if scheme.lower() in ("http", "https"):
             authority, slash, path = rest.partition("/")

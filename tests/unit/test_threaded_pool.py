@@ -12,7 +12,7 @@ import pytest
 
 from pastebox.gateway import turns
 from pastebox.gateway.sparing import Sparing
-from pastebox.runners.threaded_peer import CLOSED, WAITING, WORKING, Peer
+from pastebox.runners.threaded_peer import ARMED, CLOSED, WAITING, WORKING, Peer
 from pastebox.runners.threaded_pool import Pool
 from pastebox.runners.threaded_serving import Serving
 
@@ -48,9 +48,12 @@ class Loop:
         self.forgotten = []
         self.serve = lambda: False
 
-    def converse(self, connection, loop):
+    def converse(self, connection, address, loop):
         assert loop is self
         return Talk(connection, self.serve)
+
+    def watch(self, peer):
+        self.poller.modify(peer.descriptor, ARMED)
 
     def forget(self, peer):
         self.forgotten.append(peer)
@@ -70,7 +73,8 @@ def peers(loop):
     made = []
     for ours, _ in pairs:
         loop.poller.register(ours.fileno(), 0)
-        made.append(Peer(ours))
+        made.append(Peer(ours, ""))
+        made[-1].is_watched = True
         made[-1].state = WORKING
     yield made
     for pair in pairs:
