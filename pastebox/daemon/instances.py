@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+import sys
+from collections.abc import Iterable, Mapping
 
-from pastebox.config.model import Bind, ConfigSpec
+from pastebox.config.model import ConfigSpec
 from pastebox.config.read import read_leniently
 from pastebox.config.source import app_source
 from pastebox.config.text import permission_hint
-from pastebox.daemon.programs import NAME, NAME_EXPECTED
+from pastebox.daemon.instances_model import Base, Found, Instance, Refused
+from pastebox.daemon.instances_taken import Taken
+from pastebox.daemon.programs import NAME, NAME_EXPECTED, WEB, Program
+from pastebox.daemon.sections import read_programs
 from pastebox.errors import ConfigError, NoPermissionError, PasteboxError
 from pastebox.master.prepare import prepare
 from pastebox.master.request import ServeRequest
@@ -24,69 +27,7 @@ HEALTH = "pastebox-health"
 
 _RESERVED = frozenset({HEALTH, "all", "supervisord"})
 _LONGEST_SOCKET = 107
-_EVERYWHERE = frozenset({"", "*", "0.0.0.0", "::", "[::]"})  # noqa: S104  # compared, not bound
 _OWN = ("data_dir", "lock_name", "run_dir")
-
-
-class Base(NamedTuple):
-    """What the instances have in common, as the start of the daemon found it.
-
-    Attributes:
-        directory: where the INIs are.
-        data_dir: the directory of their data directories; empty for the directory of each INI.
-        run_dir: where the daemon keeps its sockets, and below it those of the instances.
-        host: the address that the ``host`` setting gives to those that say none; may be empty.
-        lock_name: what the names of their Leases begin with.
-        fail: ``any`` or ``all``: which of them have to fail for the whole to fail.
-    """
-
-    directory: str
-    data_dir: str
-    run_dir: str
-    host: str
-    lock_name: str
-    fail: str
-
-
-class Instance(NamedTuple):
-    """One INI that can be served.
-
-    Attributes:
-        name: the stem of the file's name.
-        path: the INI.
-        environ: what its process gets over the daemon's own environment.
-        data_dir: its data; exists from :func:`make_places` on.
-        health: the path of the socket on which its master tells its health.
-        binds: the addresses that it listens on.
-        stop_s: how long a drain of it may take.
-        digest: changes with anything that the INI, its includes or its secrets say.
-    """
-
-    name: str
-    path: str
-    environ: Mapping[str, str]
-    data_dir: str
-    health: str
-    binds: tuple[Bind, ...]
-    stop_s: float
-    digest: str
-
-
-class Refused(NamedTuple):
-    """One file that cannot be served, and why."""
-
-    name: str
-    path: str
-    error: str
-    hint: str
-    code: int
-
-
-class Found(NamedTuple):
-    """What a directory holds, in the order of the names."""
-
-    instances: tuple[Instance, ...]
-    refused: tuple[Refused, ...]
 
 
 def base_of(settings: Settings, run_dir: str) -> Base:
@@ -136,11 +77,11 @@ def find(base: Base, environ: Mapping[str, str], running: Iterable[Instance] = (
         NoPermissionError: the directory may not be read.
     """
     before = {one.name: one for one in running}
-    taken = _Taken()
+    taken = Taken()
     found: list[Instance] = []
     refused: list[Refused] = []
     names = _file_names(base.directory)
-    for file_name in sorted(names, key=lambda name: (_stem(name) not in before, name)):
+    for file_name in sorted(names, key=lambda name: (_stem(name) not in before, _stem(name))):
         path = os.path.join(base.directory, file_name)
         try:
             name = check_name(_stem(file_name), path)
@@ -213,6 +154,7 @@ def _examine(name: str, path: str, base: Base, environ: Mapping[str, str]) -> In
     full = {**environ, **places}
     prepared = prepare(ServeRequest(path, {}, {}, (), full), spec, early)
     settings = prepared.settings
+    digest = Facts(prepared.config, settings, full).digest
     health = places["PASTEBOX_HEALTH_HOST"].removeprefix("unix:")
     if len(os.fsencode(health)) > _LONGEST_SOCKET:
         raise ConfigError(
@@ -228,7 +170,31 @@ def _examine(name: str, path: str, base: Base, environ: Mapping[str, str]) -> In
         health=health,
         binds=prepared.binds,
         stop_s=settings.drain_delay + settings.drain_timeout,
-        digest=Facts(prepared.config, settings, full).digest,
+        digest=digest,
+        programs=tuple(
+            _named(one, name, places)
+            for one in read_programs(prepared.config, _web(path, base, digest), full)
+        ),
+    )
+
+
+def _web(path: str, base: Base, digest: str) -> Program:
+    """Return what serves an INI; its own ``[pastebox:program:web]`` may change it."""
+    return Program(
+        name=WEB,
+        command=(sys.executable, "-m", "pastebox", "serve", path),
+        essential=base.fail == "any",
+        restart="always",
+        reload_signal="HUP",
+        digest=digest,
+    )
+
+
+def _named(program: Program, name: str, places: Mapping[str, str]) -> Program:
+    """Name a program of an instance after the instance, and give it the environment."""
+    return program._replace(
+        name=name if program.name == WEB else f"{name}-{program.name}",
+        environment={**places, **program.environment},
     )
 
 
@@ -250,75 +216,6 @@ def _places(name: str, path: str, base: Base, own: Mapping[str, Given]) -> dict[
     return found
 
 
-class _Taken:
-    """Names and addresses that somebody has."""
-
-    def __init__(self) -> None:
-        self._names: dict[str, str] = {}
-        self._binds: list[tuple[Bind, str]] = []
-
-    def take(self, instance: Instance) -> None:
-        """Have them all, or none.
-
-        Raises:
-            ConfigError: another instance has one of them.
-        """
-        # Equal on a volume or a label that does not tell upper from lower case.
-        other = self._names.get(instance.name.lower())
-        if other is not None:
-            raise ConfigError(
-                f'the name "{instance.name}" differs from that of {other} in upper and lower'
-                " case only",
-                file=instance.path,
-                hint="rename one of the files",
-            )
-        for bind in instance.binds:
-            for theirs, path in self._binds:
-                if overlap(bind, theirs):
-                    raise _same_address(instance, bind, path)
-        self.keep(instance)
-
-    def keep(self, instance: Instance) -> None:
-        """Have them, whoever has them as well."""
-        self._names[instance.name.lower()] = instance.path
-        self._binds += [(bind, instance.path) for bind in instance.binds]
-
-
-def overlap(one: Bind, other: Bind) -> bool:
-    """Whether two addresses cannot be listened on at once."""
-    if one.kind != other.kind:
-        return False
-    if one.kind == "unix":
-        return os.path.abspath(one.path) == os.path.abspath(other.path)
-    if one.port != other.port or not one.port:
-        return False
-    return one.host == other.host or bool(_EVERYWHERE.intersection((one.host, other.host)))
-
-
-def _same_address(instance: Instance, bind: Bind, other: str) -> ConfigError:
-    return ConfigError(
-        f"listens on {bind}, and so does {os.path.basename(other)}",
-        file=instance.path,
-        hint="give each instance its own: port = ... in [server:main], or in [pastebox]",
-    )
-
-
 def _refused(name: str, path: str, error: PasteboxError) -> Refused:
     shown = ascii(name)[1:-1]
     return Refused(shown, path, str(error), error.hint or "", int(error.exit_code))
-
-
-def as_facts(instance: Instance) -> dict[str, Any]:
-    """Return an instance as plain values, for :func:`from_facts`."""
-    return {**instance._asdict(), "binds": [bind._asdict() for bind in instance.binds]}
-
-
-def from_facts(facts: Mapping[str, Any]) -> Instance:
-    """Return the instance again."""
-    return Instance(**{**facts, "binds": tuple(Bind(**one) for one in facts["binds"])})
-
-
-def addresses(instances: Sequence[Instance]) -> Iterator[str]:
-    """Yield a line for each instance: its name and where it listens."""
-    for one in instances:
-        yield f"{one.name} on {', '.join(map(str, one.binds)) or 'an address of its own'}"

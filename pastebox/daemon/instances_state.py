@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-from pastebox.daemon.instances import Base, Instance, Refused, as_facts, from_facts
+from pastebox.config.model import Bind
+from pastebox.daemon.instances_model import Base, Instance, Refused
+from pastebox.daemon.programs import Program
 from pastebox.errors import ConfigError
 from pastebox.process.atomic import write_atomically
 
@@ -35,7 +38,7 @@ def write_state(state: State) -> None:
     facts = {
         "schema": _SCHEMA,
         "base": state.base._asdict(),
-        "instances": [as_facts(one) for one in state.instances],
+        "instances": [_plain(one) for one in state.instances],
         "refused": [one._asdict() for one in state.refused],
     }
     content = json.dumps(facts, indent=1).encode() + b"\n"
@@ -62,9 +65,24 @@ def read_state(run_dir: str) -> State:
         raise ConfigError(file=path, found=f"schema {facts['schema']}", expected=f"{_SCHEMA}")
     return State(
         Base(**facts["base"]),
-        tuple(from_facts(one) for one in facts["instances"]),
+        tuple(_instance(one) for one in facts["instances"]),
         tuple(Refused(**one) for one in facts["refused"]),
     )
+
+
+def _plain(instance: Instance) -> dict[str, Any]:
+    binds = [one._asdict() for one in instance.binds]
+    programs = [one._asdict() for one in instance.programs]
+    return {**instance._asdict(), "binds": binds, "programs": programs}
+
+
+def _instance(facts: Mapping[str, Any]) -> Instance:
+    binds = tuple(Bind(**one) for one in facts["binds"])
+    programs = tuple(
+        Program(**one)._replace(command=tuple(one["command"]), exit_codes=tuple(one["exit_codes"]))
+        for one in facts["programs"]
+    )
+    return Instance(**{**facts, "binds": binds, "programs": programs})
 
 
 class StateFile:

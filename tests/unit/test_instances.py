@@ -7,15 +7,10 @@ import os
 import pytest
 
 from pastebox.config.model import Bind
-from pastebox.daemon.instances import (
-    Base,
-    check_name,
-    find,
-    leave_out,
-    make_places,
-    overlap,
-)
+from pastebox.daemon.instances import check_name, find, leave_out, make_places
+from pastebox.daemon.instances_model import Base
 from pastebox.daemon.instances_state import State, StateFile, read_state, write_state
+from pastebox.daemon.instances_taken import overlap
 from pastebox.errors import ConfigError, ExitCode
 
 INI = """\
@@ -143,7 +138,27 @@ def test_names_that_differ_in_case_only_collide(base, write):
     write("wiki")
     found = find(base, {})
     assert names(found) == (["Wiki"], ["wiki"])
-    assert "upper and lower case" in found.refused[0].error
+    assert "program of Wiki.ini" in found.refused[0].error
+
+
+def test_a_program_of_one_has_no_name_of_another(base, write):
+    worker = "\n[pastebox:program:worker]\ncommand = true\n"
+    write("a-worker")
+    write("a", own=worker)
+    write("b", own=worker + "[pastebox:program:web]\npriority = 5\n")
+    found = find(base, {"PATH": os.environ["PATH"]})
+    assert names(found) == (["a", "b"], ["a-worker"])
+    serving, worker = found.instances[1].programs
+    assert (serving.name, serving.priority, worker.name) == ("b", 5, "b-worker")
+    assert serving.command[-2:] == ("serve", found.instances[1].path)
+    assert worker.environment["PASTEBOX_DATA_DIR"] == found.instances[1].data_dir
+
+
+@pytest.mark.parametrize("fail", ["any", "all"])
+def test_each_is_essential_where_any_may_fail_the_whole(base, write, fail):
+    write("a")
+    (one,) = find(base._replace(fail=fail), {}).instances
+    assert one.programs[0].essential is (fail == "any")
 
 
 def test_of_two_on_one_port_the_first_has_it(base, write):
