@@ -19,7 +19,7 @@ from pastebox.master.prepare import prepare
 from pastebox.master.request import ServeRequest
 from pastebox.option import Given
 from pastebox.process.atomic import make_directory
-from pastebox.settings import Settings, resolve
+from pastebox.settings import Settings, options, resolve
 from pastebox.watch.drift import Facts
 
 HEALTH = "pastebox-health"
@@ -30,15 +30,21 @@ _LONGEST_SOCKET = 107
 _OWN = ("data_dir", "lock_name", "run_dir")
 
 
-def base_of(settings: Settings, run_dir: str) -> Base:
-    """Return what the settings of the daemon say about all instances."""
+def base_of(request: ServeRequest, settings: Settings, run_dir: str) -> Base:
+    """Return what the words and settings of the daemon say about all instances."""
+    given = {row.environment: request.arguments.get(row.name) for row in options()}
     return Base(
         directory=os.path.abspath(settings.instances_dir),
         data_dir=os.path.abspath(settings.data_dir) if settings.data_dir else "",
         run_dir=os.path.abspath(run_dir),
         host=settings.host or "",
+        health_host=settings.health_host,
+        health_port=settings.health_port,
         lock_name=settings.lock_name,
         fail=settings.instances_fail,
+        flags=leave_out({name: text for name, text in given.items() if text is not None}),
+        words=dict(request.words),
+        sets=request.sets,
     )
 
 
@@ -77,23 +83,39 @@ def find(base: Base, environ: Mapping[str, str], running: Iterable[Instance] = (
         NoPermissionError: the directory may not be read.
     """
     before = {one.name: one for one in running}
-    taken = Taken()
-    found: list[Instance] = []
+    examined: list[Instance] = []
     refused: list[Refused] = []
-    names = _file_names(base.directory)
-    for file_name in sorted(names, key=lambda name: (_stem(name) not in before, _stem(name))):
+    taken = Taken()
+
+    def refuse(name: str, path: str, error: PasteboxError) -> None:
+        shown = ascii(name)[1:-1]
+        refused.append(Refused(shown, path, str(error), error.hint or "", int(error.exit_code)))
+        if name in before:  # it goes on as it is, and keeps what it has
+            taken.keep(before[name])
+
+    for file_name in _file_names(base.directory):
+        name = file_name.removesuffix(".ini")
         path = os.path.join(base.directory, file_name)
         try:
-            name = check_name(_stem(file_name), path)
-            instance = _examine(name, path, base, leave_out(environ))
-            taken.take(instance)
+            examined.append(_examine(check_name(name, path), path, base, leave_out(environ)))
         except PasteboxError as error:
-            refused.append(_refused(_stem(file_name), path, error))
-            if _stem(file_name) in before:  # it goes on as it is, and keeps its address
-                taken.keep(before[_stem(file_name)])
-        else:
+            refuse(name, path, error)
+
+    def precedence(one: Instance) -> tuple[bool, bool, str]:
+        there = before.get(one.name)
+        return there is None, there is not None and there.binds != one.binds, one.name
+
+    found: list[Instance] = []
+    for instance in sorted(examined, key=precedence):
+        try:
+            taken.take(instance)
             found.append(instance)
-    return Found(tuple(sorted(found)), tuple(sorted(refused)))
+        except PasteboxError as error:
+            refuse(instance.name, instance.path, error)
+    return Found(
+        tuple(sorted(found, key=lambda one: one.name)),
+        tuple(sorted(refused, key=lambda one: one.name)),
+    )
 
 
 def check_name(name: str, path: str) -> str:
@@ -128,10 +150,6 @@ def make_places(instance: Instance) -> None:
     make_directory(os.path.dirname(instance.health), mode=0o700)
 
 
-def _stem(file_name: str) -> str:
-    return file_name.removesuffix(".ini")
-
-
 def _file_names(directory: str) -> list[str]:
     try:
         names = os.listdir(directory)
@@ -147,42 +165,52 @@ def _file_names(directory: str) -> list[str]:
 def _examine(name: str, path: str, base: Base, environ: Mapping[str, str]) -> Instance:
     """Read one INI as its own process will, and check all that can be checked without it."""
     spec = ConfigSpec("config", path, "main", "instances")
-    early = resolve({}, environ)
-    source = app_source(spec, early, {}, environ)
-    own = read_leniently(source, environ).pastebox_section()
-    places = _places(name, path, base, own)
-    full = {**environ, **places}
-    prepared = prepare(ServeRequest(path, {}, {}, (), full), spec, early)
+    common = {**without_files(environ, base.flags), **base.flags}
+    early = resolve({}, common)
+    source = app_source(spec, early, base.words, common, base.sets)
+    places = _places(name, path, base, read_leniently(source, common).pastebox_section())
+    full = {**common, **places}
+    prepared = prepare(ServeRequest(path, {}, base.words, base.sets, full), spec, early)
     settings = prepared.settings
+    health = _refuse_long(places["PASTEBOX_HEALTH_HOST"].removeprefix("unix:"), path)
     digest = Facts(prepared.config, settings, full).digest
-    health = places["PASTEBOX_HEALTH_HOST"].removeprefix("unix:")
-    if len(os.fsencode(health)) > _LONGEST_SOCKET:
-        raise ConfigError(
-            f"the socket {health} has a longer name than a socket can have",
-            file=path,
-            hint="set PASTEBOX_RUN_DIR to a shorter path, or shorten the name of the file",
-        )
+    programs = read_programs(prepared.config, _web(path, base, digest), full)
     return Instance(
         name=name,
         path=path,
-        environ=places,
         data_dir=settings.data_dir or "",
         health=health,
         binds=prepared.binds,
         stop_s=settings.drain_delay + settings.drain_timeout,
-        digest=digest,
-        programs=tuple(
-            _named(one, name, places)
-            for one in read_programs(prepared.config, _web(path, base, digest), full)
-        ),
+        programs=tuple(_named(one, name, {**base.flags, **places}) for one in programs),
     )
+
+
+def without_files(environ: Mapping[str, str], flags: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the ``_FILE`` sisters of variables that a flag decides."""
+    files = {f"{name}_FILE" for name in flags}
+    return {name: text for name, text in environ.items() if name not in files}
+
+
+def _refuse_long(socket: str, path: str) -> str:
+    if len(os.fsencode(socket)) > _LONGEST_SOCKET:
+        raise ConfigError(
+            f"the socket {socket} has a longer name than a socket can have",
+            file=path,
+            hint="set PASTEBOX_RUN_DIR to a shorter path, or shorten the name of the file",
+        )
+    return socket
 
 
 def _web(path: str, base: Base, digest: str) -> Program:
     """Return what serves an INI; its own ``[pastebox:program:web]`` may change it."""
     return Program(
         name=WEB,
-        command=(sys.executable, "-m", "pastebox", "serve", path),
+        command=(
+            *(sys.executable, "-m", "pastebox", "serve", path),
+            *(f"{name}={text}" for name, text in base.words.items()),
+            *(word for pair in base.sets for word in ("--set", *pair)),
+        ),
         essential=base.fail == "any",
         restart="always",
         reload_signal="HUP",
@@ -214,8 +242,3 @@ def _places(name: str, path: str, base: Base, own: Mapping[str, Given]) -> dict[
     if base.host and "host" not in own:
         found["PASTEBOX_HOST"] = base.host
     return found
-
-
-def _refused(name: str, path: str, error: PasteboxError) -> Refused:
-    shown = ascii(name)[1:-1]
-    return Refused(shown, path, str(error), error.hint or "", int(error.exit_code))

@@ -64,7 +64,7 @@ def read_state(run_dir: str) -> State:
     if facts["schema"] != _SCHEMA:
         raise ConfigError(file=path, found=f"schema {facts['schema']}", expected=f"{_SCHEMA}")
     return State(
-        Base(**facts["base"]),
+        Base(**{**facts["base"], "sets": tuple((s, pair) for s, pair in facts["base"]["sets"])}),
         tuple(_instance(one) for one in facts["instances"]),
         tuple(Refused(**one) for one in facts["refused"]),
     )

@@ -7,11 +7,13 @@ import os
 import pytest
 
 from pastebox.config.model import Bind
-from pastebox.daemon.instances import check_name, find, leave_out, make_places
+from pastebox.daemon.instances import base_of, check_name, find, leave_out, make_places
 from pastebox.daemon.instances_model import Base
 from pastebox.daemon.instances_state import State, StateFile, read_state, write_state
 from pastebox.daemon.instances_taken import overlap
 from pastebox.errors import ConfigError, ExitCode
+from pastebox.master.request import ServeRequest
+from pastebox.settings import resolve
 
 INI = """\
 [app:main]
@@ -33,7 +35,19 @@ def directory(tmp_path):
 
 @pytest.fixture
 def base(tmp_path, directory):
-    return Base(str(directory), str(tmp_path / "data"), str(tmp_path / "run"), "", "wikis", "all")
+    return Base(
+        directory=str(directory),
+        data_dir=str(tmp_path / "data"),
+        run_dir=str(tmp_path / "run"),
+        host="",
+        health_host="127.0.0.1",
+        health_port=0,
+        lock_name="wikis",
+        fail="all",
+        flags={},
+        words={},
+        sets=(),
+    )
 
 
 @pytest.fixture
@@ -58,7 +72,7 @@ def test_each_file_is_an_instance_with_places_of_its_own(base, write, tmp_path):
     found = find(base, {})
     assert names(found) == (["one", "two", "wiki.example.org"], [])
     one = found.instances[0]
-    assert one.environ == {
+    assert one.programs[0].environment == {
         "PASTEBOX_MODE": "foreground",
         "PASTEBOX_DATA_DIR": f"{tmp_path}/data/one",
         "PASTEBOX_RUN_DIR": f"{tmp_path}/run/instances/one",
@@ -79,12 +93,12 @@ def test_what_its_own_section_says_has_its_way(base, write, tmp_path):
     write("one", own="data_dir = /elsewhere\nhost = 127.0.0.2\ndrain_timeout = 50\nport = 8093")
     write("two", own="data_dir = beside")
     one, two = find(base._replace(host="127.0.0.1"), {}).instances
-    assert one.environ["PASTEBOX_DATA_DIR"] == "/elsewhere"
-    assert "PASTEBOX_HOST" not in one.environ
+    assert one.programs[0].environment["PASTEBOX_DATA_DIR"] == "/elsewhere"
+    assert "PASTEBOX_HOST" not in one.programs[0].environment
     assert one.binds == (Bind("tcp", "127.0.0.2", 8093),)
     assert one.stop_s == 50
-    assert two.environ["PASTEBOX_DATA_DIR"] == f"{tmp_path}/instances/beside"
-    assert two.environ["PASTEBOX_HOST"] == "127.0.0.1"
+    assert two.programs[0].environment["PASTEBOX_DATA_DIR"] == f"{tmp_path}/instances/beside"
+    assert two.programs[0].environment["PASTEBOX_HOST"] == "127.0.0.1"
 
 
 def test_an_address_for_one_server_is_not_that_of_all(base, write):
@@ -186,6 +200,35 @@ def test_a_running_instance_whose_file_is_broken_keeps_its_port(base, write):
     assert names(find(base, {}, running)) == ([], ["a", "b"])
 
 
+def test_who_moves_to_the_port_of_another_is_refused(base, write):
+    write("a", "host = 127.0.0.1\nport = 8091")
+    write("b", "host = 127.0.0.1\nport = 8092")
+    running = find(base, {}).instances
+    write("a", "host = 127.0.0.1\nport = 8092")
+    assert names(find(base, {}, running)) == (["b"], ["a"])
+
+
+def test_words_of_the_daemon_reach_every_instance(base, write, tmp_path):
+    (tmp_path / "timeout").write_text("9s")
+    write("one", "port = %(number)s")
+    request = ServeRequest(
+        None,
+        {"drain_timeout": "7s", "host": "127.0.0.1", "instances_dir": base.directory},
+        {"number": "8094"},
+        (("server:main", "threads=2"),),
+        {},
+    )
+    environ = {"PASTEBOX_DRAIN_TIMEOUT_FILE": f"{tmp_path}/timeout"}
+    settings = resolve(request.arguments, environ)
+    base = base_of(request, settings, base.run_dir)
+    (one,) = find(base, environ).instances
+    assert one.binds == (Bind("tcp", "127.0.0.1", 8094),)
+    assert one.stop_s == 7
+    serving = one.programs[0]
+    assert serving.command[4:] == (one.path, "number=8094", "--set", "server:main", "threads=2")
+    assert serving.environment["PASTEBOX_DRAIN_TIMEOUT"] == "7s"
+
+
 @pytest.mark.parametrize(
     ("one", "other", "is_one"),
     [
@@ -244,12 +287,12 @@ def test_a_socket_path_that_is_too_long_is_told_before_the_start(base, write, tm
 
 def test_the_digest_follows_what_the_file_says(base, write):
     write("one")
-    before = find(base, {}).instances[0].digest
+    before = find(base, {}).instances[0].programs[0].digest
     path = write("one")
     path.write_text(f"# a remark\n{path.read_text()}")
-    assert find(base, {}).instances[0].digest == before
+    assert find(base, {}).instances[0].programs[0].digest == before
     write("one", own="drain_delay = 1")
-    assert find(base, {}).instances[0].digest != before
+    assert find(base, {}).instances[0].programs[0].digest != before
 
 
 def test_the_state_survives_its_file(base, write):
