@@ -202,6 +202,15 @@ class Settings:
     livereload_port = Option(
         "development", "9091", PORT, "port on which browsers wait for that", metavar="PORT"
     )
+    debugpy = unset(
+        "development",
+        PORT,
+        "port on which a debugger (DAP) attaches to the application; needs dev",
+        metavar="PORT",
+    )
+    wait_for_client = Option(
+        "development", "off", FLAG, "load the application only when a debugger has attached"
+    )
     instances_dir = Option(
         "daemon",
         "/etc/pastebox/instances",

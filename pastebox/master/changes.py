@@ -13,6 +13,7 @@ from pastebox.observe.status import Status
 from pastebox.process.loop import Loop, Timer
 
 if TYPE_CHECKING:
+    from pastebox.master.debugging import Debugging
     from pastebox.master.development import Development
     from pastebox.master.drift import Drift
 
@@ -52,6 +53,7 @@ class Changes:
         self._in_child = in_child
         self._end = end
         self._present: Prepared | None = None
+        self._debugging: Debugging | None = None
         self._development: Development | None = None
         self._drift: Drift | None = None
         self._later: Timer | None = None
@@ -60,9 +62,15 @@ class Changes:
         """Follow changes of code, if that is wanted, before the first worker loads it.
 
         Raises:
-            ConfigError: a pattern of what to watch is too wide.
+            PasteboxError: a pattern of what to watch is too wide, a port cannot be had.
         """
         self._present = prepared
+        if prepared.settings.dev:
+            from pastebox.master.debugging import Debugging  # noqa: PLC0415  # where it is wanted
+
+            self._debugging = Debugging(
+                self._loop, self._fleet, prepared.settings, self._request.environ
+            )
         if prepared.settings.reload == "off":
             return
         from pastebox.master.development import Development  # noqa: PLC0415  # where it is wanted
@@ -75,11 +83,14 @@ class Changes:
             prepared=prepared,
             in_child=self._in_child,
             reload=lambda: self._reload.ask(self._present, at_once=True),
+            is_busy=self._debugging.is_busy if self._debugging is not None else None,
         )
 
     def served(self, prepared: Prepared) -> None:
         """A generation serves."""
         self._present = prepared
+        if self._debugging is not None:
+            self._debugging.served()
         if self._development is not None:
             self._development.served(prepared)
         if self._drift is not None:
@@ -108,11 +119,15 @@ class Changes:
 
     def close_in_child(self) -> None:
         """Give descriptors back in a forked child."""
+        if self._debugging is not None:
+            self._debugging.close_in_child()
         if self._development is not None:
             self._development.close_in_child()
 
     def close(self) -> None:
         """End what was begun."""
+        if self._debugging is not None:
+            self._debugging.close()
         if self._development is not None:
             self._development.close()
 

@@ -47,6 +47,7 @@ class Development:
         prepared: the first state of it.
         in_child: gives up, in the child, what is the master's alone.
         reload: loads a new generation.
+        is_busy: whether somebody stands in a debugger in the generation of that number.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Development:
         prepared: Prepared,
         in_child: Callable[[], None],
         reload: Callable[[], None],
+        is_busy: Callable[[int], bool] | None = None,
     ) -> None:
+        self._is_busy = is_busy or (lambda _number: False)
         self._loop = loop
         self._fleet = fleet
         self._status = status
@@ -226,7 +229,8 @@ class Development:
     def _hurry_the_oldest(self) -> None:
         leaving = [one for one in self._fleet.generations if one.state is State.DRAINING]
         for generation in leaving[: max(0, len(leaving) + 2 - _MOST_GENERATIONS)]:
-            generation.order_drain(_HURRY_S)
+            if not self._is_busy(generation.number):
+                generation.order_drain(_HURRY_S)
 
     def _keep_spare(self) -> None:
         names, edited = self._ahead if self._looks_ahead else ([], [])

@@ -20,11 +20,21 @@ from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
 from pastebox.process.notify import Message
 from pastebox.process.signals import describe_status, exit_code_of
+from pastebox.settings import Settings
 
 log = logging.getLogger("pastebox.master")
 
 _LOADERS_KILLED_AFTER_S = 2.0
 """How long a worker that is not ready may go on after it was told to end."""
+
+
+_DEVELOPER_S = 86400.0
+"""How long a developer may stand in a debugger while newer code serves."""
+
+
+def patience_s(settings: Settings) -> float:
+    """Return how long a generation may finish its requests when the next one serves."""
+    return _DEVELOPER_S if settings.dev else settings.drain_timeout
 
 
 class Observer(Protocol):
@@ -210,7 +220,7 @@ class Fleet:
         generation.state = State.SERVING
         self._status.generation_ready(generation.number)
         if before is not None:
-            self.drain(before, generation.prepared.settings.drain_timeout)
+            self.drain(before, patience_s(generation.prepared.settings))
         self._observer.generation_serves(generation, before)
         if before is not None and not before.workers:  # the last one died, and had no successor yet
             self._remove(before)

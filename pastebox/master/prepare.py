@@ -9,9 +9,9 @@ from pastebox.config.model import AppSource, Bind, ConfigSpec, Origin, ServerSpe
 from pastebox.config.read import Config, read
 from pastebox.config.server import server_spec
 from pastebox.config.source import app_source
-from pastebox.errors import ConfigError, PasteboxError
+from pastebox.errors import ConfigError, PasteboxError, UnavailableError
 from pastebox.master.request import ServeRequest
-from pastebox.runners.base import Runner
+from pastebox.runners.base import Runner, RunnerInfo
 from pastebox.runners.job import Job
 from pastebox.runners.registry import load_runner, with_environ
 from pastebox.settings import WEB_CONCURRENCY, Settings, resolve
@@ -102,12 +102,7 @@ def prepare(request: ServeRequest, spec: ConfigSpec, early: Settings) -> Prepare
     source = app_source(spec, early, request.words, request.environ, request.sets)
     config = read(source, request.environ)
     settings = resolve(request.arguments, request.environ, config.pastebox_section())
-    if settings.livereload and not settings.dev:
-        raise ConfigError(
-            "pages are changed by it, which is for development only",
-            option="PASTEBOX_LIVERELOAD",
-            hint="PASTEBOX_DEV=on says that this is",
-        )
+    _check_development(settings)
     server = server_spec(config, settings)
     server = with_environ(server, request.environ)
     runner = load_runner(server)
@@ -123,9 +118,72 @@ def prepare(request: ServeRequest, spec: ConfigSpec, early: Settings) -> Prepare
         is_multiprocess=info.multiprocess,
         per_cpu=info.workers_per_cpu,
     )
+    if settings.debugpy is not None:
+        workers, why = _debugged_count(settings, info, workers), ""
     prepared = Prepared(settings, source, config, server, runner, binds, request.environ, workers)
     notes = [why, _about_cpus(prepared)] if settings.cpu_affinity == "auto" else [why]
     return prepared._replace(spec=server._replace(notes=(*server.notes, *filter(None, notes))))
+
+
+def _check_development(settings: Settings) -> None:
+    """Refuse what is for development only where nobody has said that this is.
+
+    Raises:
+        ConfigError: it is not, or what is asked for needs more.
+        UnavailableError: the debugger is not installed.
+    """
+    hint = "PASTEBOX_DEV=on says that this is"
+    if settings.livereload and not settings.dev:
+        raise ConfigError(
+            "pages are changed by it, which is for development only",
+            option="PASTEBOX_LIVERELOAD",
+            hint=hint,
+        )
+    if settings.wait_for_client and settings.debugpy is None:
+        raise ConfigError(
+            "there is no debugger whose client could be waited for",
+            option="PASTEBOX_WAIT_FOR_CLIENT",
+            hint="PASTEBOX_DEBUGPY=5678 has one listen on that port",
+        )
+    if settings.debugpy is None:
+        return
+    if not settings.dev:
+        raise ConfigError(
+            "whoever reaches that port can run any code, which is for development only",
+            option="PASTEBOX_DEBUGPY",
+            hint=hint,
+        )
+    from importlib.util import find_spec  # noqa: PLC0415  # where it is asked for
+
+    if find_spec("debugpy") is None:
+        raise UnavailableError(
+            "the debugger debugpy is not installed",
+            option="PASTEBOX_DEBUGPY",
+            hint='pip install "pastebox[debug]"',
+        )
+
+
+def _debugged_count(settings: Settings, info: RunnerInfo, workers: int) -> int:
+    """Return how many processes serve under a debugger: it stops one.
+
+    Raises:
+        ConfigError: somebody wants more of them.
+    """
+    if info.forks:
+        raise ConfigError(
+            f"cannot be used with {info.name}, whose processes are forked after the loading",
+            option="PASTEBOX_DEBUGPY",
+            hint=f"PASTEBOX_SERVER={info.name.replace('_fork', '_thread')} has threads instead",
+        )
+    given = settings.given("workers")
+    if workers > 1 and given is not None and given.text != "auto":
+        raise ConfigError(
+            "cannot be used with several workers: a debugger stops one of them",
+            option="PASTEBOX_DEBUGPY",
+            found=f"workers = {workers} by {settings.origin('workers')}",
+            expected="one worker",
+        )
+    return 1
 
 
 def recycled_by_itself(

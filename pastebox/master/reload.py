@@ -26,6 +26,7 @@ _FIXED = (
     "reload",
     "watch",
     "dev",
+    "debugpy",
 )
 """Settings that the master has taken at its start."""
 

@@ -97,6 +97,7 @@ def _settings(spec: ServerSpec, sockets: Sequence[socket.socket], context: Worke
         logger_class,
     )
     from pastebox.runners.gunicorn_worker import guided  # noqa: PLC0415  # worker only
+    from pastebox.runners.loading import SESSIONS  # noqa: PLC0415  # imports PasteDeploy
 
     config = gunicorn_options.check_options(spec)
     _go_to(spec, config)
@@ -114,6 +115,8 @@ def _settings(spec: ServerSpec, sockets: Sequence[socket.socket], context: Worke
         config.set("control_socket_disable", True)
     if "worker_tmp_dir" not in spec.options and os.access(_MEMORY_DIR, os.W_OK):
         config.set("worker_tmp_dir", _MEMORY_DIR)
+    if SESSIONS in os.environ:
+        config.set("timeout", 0)  # a developer at a prompt is slower than any application
     config.set("worker_class", guided(config.worker_class))
     count_requests(config)
     ready = config.post_worker_init

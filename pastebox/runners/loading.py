@@ -16,6 +16,8 @@ SHOWS_ERRORS = "_PASTEBOX_SHOWS_ERRORS"
 """Variable that has errors shown to browsers."""
 LIVERELOAD = "_PASTEBOX_LIVERELOAD"
 """Variable with the port on which browsers wait to load their page again."""
+SESSIONS = "_PASTEBOX_SESSIONS"
+"""Variable with what a worker of a developer tells of its debugger, and where."""
 
 
 def load(source: AppSource) -> WSGIApp:
@@ -25,6 +27,14 @@ def load(source: AppSource) -> WSGIApp:
         ConfigError: the INI asks for something that is not there.
         AppError: the application's own code raised; that exception is the cause.
     """
+    if SESSIONS in os.environ:
+        from pastebox.runners.debugged import load_debugged  # noqa: PLC0415  # development only
+
+        return load_debugged(source, _load)
+    return _load(source)
+
+
+def _load(source: AppSource) -> WSGIApp:
     if WATCHER in os.environ:
         from pastebox.runners.followed import load_followed  # noqa: PLC0415  # development only
 

@@ -18,9 +18,9 @@ _PATIENCE_S = 2.0
 _CREDENTIALS = struct.Struct("3i")
 
 
-def listen(directory: str) -> tuple[socket.socket, str]:
+def listen(directory: str, who: str = "watcher") -> tuple[socket.socket, str]:
     """Return a listening socket and its address, which no other user can reach."""
-    name = f"pastebox-watcher-{os.getpid()}-{os.urandom(6).hex()}"
+    name = f"pastebox-{who}-{os.getpid()}-{os.urandom(6).hex()}"
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     address = "@" + name if sys.platform == "linux" else os.path.join(directory, name)
     listener.bind(_spelled(address))
@@ -48,6 +48,21 @@ def send(address: str, message: dict[str, Any], *, wants_board: bool = False) ->
             _, descriptors, _, _ = socket.recv_fds(connection, 1, 1)
             return descriptors[0] if descriptors else None
     return None
+
+
+def connect(address: str) -> socket.socket:
+    """Return a connection that is to last.
+
+    Raises:
+        OSError: nobody listens there any more.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(_spelled(address))
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def is_ours(connection: socket.socket) -> bool:

@@ -5,10 +5,12 @@ The log arrives through a pipe and a thread, so that a test waits for a line and
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import http.client
 import itertools
 import os
+import pty
 import re
 import secrets
 import signal
@@ -148,6 +150,13 @@ format = %(levelname)s %(name)s %(message)s
 """
 
 
+_TAKE_TERMINAL = """\
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
 class Answer:
     """A whole response: status, headers, body."""
 
@@ -231,6 +240,7 @@ class AppProcess:
         wrapper: tuple[str, ...] = (),
         health: bool = False,
         pass_fds: tuple[int, ...] = (),
+        terminal: bool = False,
         **settings: str,
     ) -> None:
         self.directory = directory
@@ -243,16 +253,25 @@ class AppProcess:
         if health:
             settings["PASTEBOX_HEALTH_PORT"] = str(self.health_port)
         command = [*wrapper, sys.executable, *python, "-m", "pastebox.cli.main", "serve", *argv]
+        stdin, stdout = subprocess.DEVNULL, subprocess.PIPE
+        if terminal:
+            self.terminal, stdin = pty.openpty()
+            stdout = stdin
+            command = [sys.executable, "-S", "-c", _TAKE_TERMINAL, *command]
         self.process = subprocess.Popen(
             command,
             cwd=directory,
             env=clean_environ(directory, settings),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdin=stdin,
+            stdout=stdout,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             pass_fds=pass_fds,
         )
+        self._output = self.process.stdout
+        if terminal:
+            os.close(stdin)
+            self._output = os.fdopen(self.terminal, "rb")
         self._text = ""
         self._news = threading.Condition()
         self._at_end = False
@@ -262,10 +281,12 @@ class AppProcess:
     # -- the log ---------------------------------------------------------------------------
 
     def _read(self) -> None:
-        for line in self.process.stdout:
-            with self._news:
-                self._text += line.decode("utf-8", "replace")
-                self._news.notify_all()
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while data := self._output.read1(1 << 16):
+                with self._news:
+                    self._text += decoder.decode(data).replace("\r", "")
+                    self._news.notify_all()
         with self._news:
             self._at_end = True
             self._news.notify_all()
@@ -322,6 +343,10 @@ class AppProcess:
         self.term()
         return self.wait_exit()
 
+    def type(self, text: str) -> None:
+        """Type a line at the terminal."""
+        os.write(self.terminal, text.encode() + b"\n")
+
     def children(self) -> list[int]:
         """Return the pids of the direct children, zombies included."""
         return children_of(self.process.pid)
@@ -332,7 +357,7 @@ class AppProcess:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE_S)
         self._reader.join(5)
-        self.process.stdout.close()
+        self._output.close()
 
     # -- clients ---------------------------------------------------------------------------
 

@@ -1,0 +1,109 @@
+"""``breakpoint()`` on the terminal: pdb has it, one prompt at a time, and no timeout ends it."""
+
+import os
+import termios
+
+import pytest
+from app_process import APP, Call
+
+pytestmark = pytest.mark.process
+
+CODE = APP.replace(
+    "    def do_(self, environ, start_response, query):\n",
+    "    def do_(self, environ, start_response, query):\n"
+    "        mine = query.get('mine', 'nothing')\n"
+    "        breakpoint()\n",
+)
+assert "breakpoint()" in CODE
+
+
+@pytest.fixture
+def terminal(serve):
+    """Serve on a terminal, as ``docker run -it`` does."""
+    return lambda **options: serve(
+        **{"code": CODE, "terminal": True, "PASTEBOX_DEV": "on", **options}
+    )
+
+
+def save(app, word):
+    new = app.directory / "theapp.py~"
+    new.write_text(APP.replace('"one"', f'"{word}"'))
+    new.rename(app.module)
+
+
+SERVERS = [
+    pytest.param("waitress", "", id="waitress"),
+]
+
+
+@pytest.mark.parametrize(("server", "more"), SERVERS)
+def test_prompt_outlives_every_timeout(terminal, server, more):
+    pytest.importorskip(server)
+    app = terminal(
+        server=f"host = 127.0.0.1\nport = 0\n{more}",
+        PASTEBOX_SERVER=server,
+        PASTEBOX_RELOAD="events",
+        PASTEBOX_DRAIN_TIMEOUT="0.1s",
+        PASTEBOX_STUCK_AFTER="0.5s",
+    )
+    app.wait_log("watching files=2")
+    call = Call(app.get, "/?mine=7")
+    app.wait_log(r"\(Pdb\) ")
+    app.type("p 'mine is ' + mine * 3")
+    app.wait_log("'mine is 777'")
+    app.wait_log("request runs for too long")
+    for number in range(2, 7):  # more than four generations
+        save(app, f"word {number}")
+        app.wait_log(f"generation {number} serves")
+    assert app.get().text == "word 6"
+    call.join(2.0)  # gunicorn's timeout, were it on
+    assert call.is_alive()
+    app.type("next")
+    app.wait_log(r"-> return self.text\(start_response")
+    app.type("continue")
+    assert call.result().text == "one"
+    app.wait_log("generation 1 drained$")
+    assert app.stop() == 0
+
+
+def test_prompts_of_several_requests_come_one_after_another(terminal):
+    app = terminal()
+    calls = {word: Call(app.get, f"/?mine={word}") for word in ("first", "other")}
+    app.wait_log("pdb has the terminal", count=2)
+    app.wait_log(r"\(Pdb\) ")
+    seen = []
+    for number in (1, 2):
+        app.type(f"p '{number}', mine")
+        seen.append(app.wait_log(rf"^\('{number}', '(\w+)'\)")[1])
+        app.type("continue")
+        calls[seen[-1]].result()
+    assert sorted(seen) == ["first", "other"]
+    assert app.stop() == 0
+
+
+def test_quit_fails_one_request_and_nothing_else(terminal):
+    app = terminal()
+    call = Call(app.get)
+    app.wait_log(r"\(Pdb\) ")
+    app.type("quit")
+    assert call.result().status == 500
+    assert app.get("/environ?name=HOME").status == 200
+    assert app.stop() == 0
+
+
+def test_second_interrupt_ends_a_prompt_and_leaves_the_terminal_as_it_was(terminal):
+    app = terminal()
+    before = termios.tcgetattr(app.terminal)
+    Call(app.get)
+    app.wait_log(r"\(Pdb\) ")
+    os.write(app.terminal, b"\x03")  # Ctrl-C
+    app.wait_log("draining reason=SIGINT")
+    os.write(app.terminal, b"\x03")
+    assert app.wait_exit() == 124
+    assert termios.tcgetattr(app.terminal) == before
+
+
+def test_code_without_dev_has_python_s_own_breakpoint(serve):
+    app = serve(code=CODE)
+    assert app.get().status == 500  # pdb reads the end of its input
+    assert app.stop() == 0
