@@ -179,7 +179,8 @@ class Debugging:
 def _open_relay(loop: Loop, where: Any, settings: Settings) -> Relay | None:
     if settings.debugpy is None:
         return None
-    bind = Bind("tcp", settings.health_host, settings.debugpy)
+    host = settings.health_host
+    bind = Bind("tcp", "127.0.0.1" if host.startswith("unix:") else host, settings.debugpy)
     listener, *others = listening.bind_sockets(bind, setting="PASTEBOX_DEBUGPY")
     for other in others:
         other.close()
