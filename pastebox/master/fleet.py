@@ -44,7 +44,7 @@ class Observer(Protocol):
         """Every worker of ``generation`` is ready; ``before`` has been told to drain."""
         ...
 
-    def reload_failed(self) -> None:
+    def reload_failed(self, code: int) -> None:
         """A generation did not load; the one that serves goes on."""
         ...
 
@@ -307,7 +307,7 @@ class Fleet:
         log.error(
             "generation %d failed to load, the one before goes on: %s", generation.number, reason
         )
-        self._observer.reload_failed()
+        self._observer.reload_failed(exit_code_of(status))
         if not generation.workers:
             self._remove(generation)
 

@@ -112,6 +112,7 @@ class Master:
         self._tell_notes(self._prepared)
         if settings.mode == "sleep":
             self.status.enter(phases.SLEEPING)
+            self._tell_systemd(READY=1, STATUS="sleeping")
             log.info("sleeping: nothing is served; pastebox explain says what would be")
         elif self._start.settled:
             log.info("first boot: nothing to do: %s", self._start.settled)
@@ -198,7 +199,11 @@ class Master:
         """Say so, to the log and to systemd."""
         self._prepared = generation.prepared
         self._changes.served(generation.prepared)
+        self._announce(generation, before)
+        # Last, as who started it may only wait for that.
         self._tell_systemd(READY=1, STATUS=f"serving generation {generation.number}")
+
+    def _announce(self, generation: Generation, before: Generation | None) -> None:
         has_moved = self._doors.settle()
         if before is not None:
             configure(
@@ -216,7 +221,7 @@ class Master:
             "listening on %s runner=%s workers=%d seconds=%.3f",
             ", ".join(
                 f"{info.protocols[0]}://{one}"
-                for one in addresses(self._prepared, self._doors.sockets)
+                for one in addresses(generation.prepared, self._doors.sockets)
             ),
             info.name,
             generation.prepared.workers,
@@ -226,11 +231,11 @@ class Master:
         if note and not self._doors.are_inherited:
             log.warning("%s", note)
 
-    def reload_failed(self) -> None:
+    def reload_failed(self, code: int) -> None:
         """Tell systemd that the reload is over, though not as hoped."""
         self._doors.drop()
         self._changes.failed()
-        self._tell_systemd(READY=1)
+        self._tell_systemd(READY=1, STATUS=f"reload failed: {code}", X_PASTEBOX_EXIT=code)
 
     def workers_failed(self, code: int) -> None:
         """End with the worker's own status, after draining what still serves."""

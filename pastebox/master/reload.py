@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from pastebox.errors import ConfigError, PasteboxError
+from pastebox.errors import ExitCode, PasteboxError, TemporaryError
 from pastebox.master.doors import Doors
 from pastebox.master.fleet import Fleet
 from pastebox.master.head_start import bind_one
@@ -17,7 +17,7 @@ from pastebox.observe.status import Status
 
 log = logging.getLogger("pastebox.master")
 
-_FIXED = (
+FIXED = (
     "health_host",
     "health_port",
     "mode",
@@ -40,7 +40,8 @@ class Reload:
         status: keeps why one was refused.
         doors: the sockets.
         tell_systemd: sends a notification.
-        failed: called when there will be no new generation.
+        failed: called when there will be no new generation, with the status that says why:
+            75 where a restart could do it.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Reload:
         doors: Doors,
         *,
         tell_systemd: Callable[..., None],
-        failed: Callable[[], None],
+        failed: Callable[[int], None],
     ) -> None:
         self._request = request
         self._fleet = fleet
@@ -80,14 +81,14 @@ class Reload:
             prepared = self.prepare(present)
             if binds_itself(present, prepared):
                 if not self._succession.begin(present, prepared):
-                    self._failed()
+                    self._failed(ExitCode.TEMPORARY)
                 return
             sockets = self._doors.follow(prepared.binds, lambda bind: bind_one(bind, prepared))
         except PasteboxError as error:
             told = f"{error}, hint: {error.hint}" if error.hint else str(error)
             log.error("reload refused, the present generation goes on: %s", told)  # noqa: TRY400  # it says it all
             self._status.trouble(str(error))
-            self._failed()
+            self._failed(error.exit_code)
             return
         self._name_what_stays(present, prepared)
         log.info("reloading")
@@ -103,7 +104,7 @@ class Reload:
         prepared = prepare(self._request, present.source.spec, settings)
         most = self._fleet.most_workers
         if prepared.processes > most:
-            raise ConfigError(
+            raise TemporaryError(
                 f"more than {most} workers take a restart",
                 option=prepared.settings.origin("workers"),
                 found=str(prepared.processes),
@@ -122,7 +123,7 @@ class Reload:
     def _name_what_stays(self, present: Prepared, prepared: Prepared) -> None:
         """Say which changes of the configuration take a restart."""
         before, after = present.settings, prepared.settings
-        changed = [name for name in _FIXED if getattr(before, name) != getattr(after, name)]
+        changed = [name for name in FIXED if getattr(before, name) != getattr(after, name)]
         if changed:
             log.warning("takes a restart, and stays as it is: %s", ", ".join(changed))
         if self._doors.are_inherited and present.binds != prepared.binds:
