@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pastebox.errors import PasteboxError
@@ -16,7 +16,24 @@ if TYPE_CHECKING:
     from pastebox.master.prepare import Prepared
 
 
+Parsed = tuple[str | None, Mapping[str, str], Mapping[str, str], tuple[tuple[str, str], ...]]
+
+_BACKGROUND = ("--daemon", "--pid-file", "--log-file", "--user", "--group")
+_WORDS = frozenset({"start", "stop", "restart", "status"})
+
+
 def main(argv: Sequence[str]) -> int:
+    """Serve, or do what is asked of a service in the background."""
+    if not _WORDS.isdisjoint(argv) or any(word.startswith(_BACKGROUND) for word in argv):
+        from pastebox.cli import background  # noqa: PLC0415  # argparse and all
+
+        return background.main(
+            argv, lambda parsed: _serve(lambda: parsed, [*filter(None, parsed[:1])])
+        )
+    return _serve(lambda: _parse(argv), argv)
+
+
+def _serve(parse: Callable[[], Parsed], argv: Sequence[str]) -> int:
     """Serve; signals are caught from here on, so that none is lost while modules load.
 
     The first worker is forked before anything is read: it imports PasteDeploy and the server on
@@ -28,13 +45,13 @@ def main(argv: Sequence[str]) -> int:
     with SignalQueue(SERVING) as signals:
         try:
             if {"-h", "--help"}.intersection(argv):
-                _parse(argv)
+                parse()
             early = start_worker(signals.forget)
             try:
                 from pastebox.master.head_start import head_start  # noqa: PLC0415  # after the fork
                 from pastebox.master.request import ServeRequest  # noqa: PLC0415  # likewise
 
-                request = ServeRequest(*_parse(argv), environ=os.environ)
+                request = ServeRequest(*parse(), environ=os.environ)
                 start = head_start(request)
             except BaseException:
                 early.dismiss()
@@ -65,13 +82,6 @@ def _answer_once(prepared: Prepared) -> int:
 
     configure(prepared.settings.log_format, "warning")
     return answer(prepared.source, prepared.spec, os.environ)
-
-
-Parsed = tuple[str | None, Mapping[str, str], Mapping[str, str], tuple[tuple[str, str], ...]]
-
-
-def _will_serve(argv: Sequence[str]) -> bool:
-    return not {"-h", "--help"}.intersection(argv)
 
 
 def _parse(argv: Sequence[str]) -> Parsed:

@@ -79,10 +79,15 @@ def parser_of(verb: str) -> argparse.ArgumentParser:
     """Return the parser of a verb, settings included; ``health`` has none, it reads its own."""
     parser = _verb_parser(verb)
     if verb == "serve":
-        parser.usage = "pastebox serve [options] [INI[#section]] [name=value ...]"
+        from pastebox.cli.background import add_arguments  # noqa: PLC0415  # it stands on this
+
+        parser.usage = (
+            "pastebox serve [options] [INI[#section]] [start|stop|restart|status] [name=value ...]"
+        )
         parser.add_argument(
             "words", nargs="*", metavar="INI, name=value", help="the INI, and variables for it"
         )
+        add_arguments(parser)
     else:
         module = importlib.import_module(f"pastebox.cli.{verb.replace('-', '_')}")
         module.add_arguments(parser)
@@ -139,9 +144,26 @@ def parse_serve(argv: Sequence[str]) -> Parsed:
     Raises:
         UsageError: they cannot be understood.
     """
+    return read_serve(serve_namespace(argv))
+
+
+def serve_namespace(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the words and flags of ``pastebox serve``.
+
+    Raises:
+        UsageError: they cannot be understood.
+    """
+    return parser_of("serve").parse_intermixed_args(list(argv))
+
+
+def read_serve(namespace: argparse.Namespace) -> Parsed:
+    """Return what is to be served.
+
+    Raises:
+        UsageError: a word is neither an INI nor a variable.
+    """
     from pastebox.config.locate import parse_words  # noqa: PLC0415  # serve has it already
 
-    namespace = parser_of("serve").parse_intermixed_args(list(argv))
     words = list(namespace.words)
     argument = words.pop(0) if words and "=" not in words[0] else None
     sets = tuple((section, pair) for section, pair in namespace.sets)

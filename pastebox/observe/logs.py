@@ -160,8 +160,14 @@ def line_buffered(*streams: IO[str]) -> None:
 def reopen() -> None:
     """Open the files of all file handlers again, after a rotation moved them away.
 
-    A file that cannot be opened is reported, and the old one goes on.
+    Standard output and error as well, where they go to a file of ours. A file that cannot be
+    opened is reported, and the old one goes on.
     """
+    from pastebox.process import output  # noqa: PLC0415  # once in a rotation
+
+    refused = output.reopen()
+    if refused is not None:
+        _log.error("log file cannot be reopened: %s", refused)
     for handler in _file_handlers():
         handler.acquire()
         try:

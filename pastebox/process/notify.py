@@ -48,9 +48,9 @@ class Notifier:
 class NotifyReceiver:
     """The receiving end: a datagram socket of the master's own."""
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, name: str = "") -> None:
         """Bind in the abstract name space on Linux, in ``directory`` elsewhere."""
-        name = f"pastebox-notify-{os.getpid()}-{os.urandom(6).hex()}"
+        name = name or f"pastebox-notify-{os.getpid()}-{os.urandom(6).hex()}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._path = ""
