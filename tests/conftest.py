@@ -60,10 +60,21 @@ NEEDS = {
 
 
 BY_FIXTURES = frozenset(
-    {"runners", "apache2", "lighttpd", "haproxy", "caddy", "treq", "tools", "bindfs"}
+    {
+        "runners",
+        "apache2",
+        "lighttpd",
+        "haproxy",
+        "caddy",
+        "treq",
+        "tools",
+        "bindfs",
+        "devcontainer",
+    }
 )
 """Parts that single fixtures ask for: servers of the extras, front ends other than nginx, the cases
-of gunicorn's own suite from the package index, command-line tools of the protocols."""
+of gunicorn's own suite from the package index, command-line tools of the protocols, the reference
+CLI of dev containers."""
 
 
 def _required() -> frozenset[str]:

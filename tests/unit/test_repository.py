@@ -55,7 +55,7 @@ def tracked(*patterns: str) -> list[Path]:
     words = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", *patterns]
     listing = subprocess.run(words, cwd=ROOT, capture_output=True, check=False)
     if listing.returncode:
-        pytest.skip("not a git checkout")
+        pytest.skip("not a git checkout", allow_module_level=True)
     names = listing.stdout.decode().split("\0")
     return [path for path in (ROOT / name for name in names if name) if path.is_file()]
 
@@ -74,6 +74,11 @@ def test_the_sqlite_override_leaves_the_drain_alone():
     wiki = compose("compose.sqlite.yaml")["wiki"]
     assert "stop_grace_period" not in wiki
     assert not any("DRAIN" in name for name in wiki["environment"])
+
+
+def test_compose_for_development_waits_for_the_drain_as_well():
+    most = compose("compose.yaml")["wiki"]["stop_grace_period"]
+    assert {one["stop_grace_period"] for one in compose("compose.dev.yaml").values()} == {most}
 
 
 def test_compose_names_only_settings_that_exist():
