@@ -133,6 +133,7 @@ soak: $(VENV)/.test ## Run the long repetitions: stops under load, kills in firs
 	$(BIN)/python tests/soak/reloads.py
 	$(BIN)/python tests/soak/config_changes.py
 	$(BIN)/python tests/soak/boot_races.py 20 10
+	$(BIN)/python tests/soak/boot_races.py 20 10 postgresql
 	$(BIN)/python tests/soak/fuzz_ini.py --cases 10000
 	$(BIN)/python tests/soak/rolling.py
 	$(BIN)/python tests/soak/fuzz_codecs.py

@@ -84,10 +84,23 @@ class Settings:
     lock = Option(
         "first boot",
         "file",
-        one_of("file", "none", "lease"),
-        "what keeps two first boots apart: a file, nothing, or a Lease of Kubernetes",
+        one_of("file", "none", "lease", "postgresql", "auto"),
+        "what keeps two first boots apart: a file, nothing, a Lease of Kubernetes, the"
+        " application's database, or what suits of those",
     )
-    lock_name = Option("first boot", "pastebox", TEXT, "name of the Lease", metavar="NAME")
+    lock_name = Option(
+        "first boot",
+        "pastebox",
+        TEXT,
+        "name of the Lease, or of the lock in the database",
+        metavar="NAME",
+    )
+    lock_url = unset(
+        "first boot",
+        TEXT,
+        "database of lock=postgresql, if not the one that the INI names",
+        metavar="URL",
+    )
     lock_timeout = Option(
         "first boot", "300s", SECONDS, "how long to wait for the lock", metavar="TIME"
     )

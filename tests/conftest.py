@@ -70,11 +70,12 @@ BY_FIXTURES = frozenset(
         "tools",
         "bindfs",
         "devcontainer",
+        "postgresql",
     }
 )
 """Parts that single fixtures ask for: servers of the extras, front ends other than nginx, the cases
 of gunicorn's own suite from the package index, command-line tools of the protocols, the reference
-CLI of dev containers."""
+CLI of dev containers, a database server."""
 
 
 def _required() -> frozenset[str]:

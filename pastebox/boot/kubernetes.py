@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from pastebox.boot.patience import AwayError, RefusedError
 from pastebox.errors import ConfigError
 
 ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -21,14 +22,6 @@ Lease = dict[str, Any]
 
 class ConflictError(Exception):
     """Somebody else has changed, made or removed it since it was read."""
-
-
-class RefusedError(Exception):
-    """The server does not let us; the argument is its sentence."""
-
-
-class AwayError(Exception):
-    """No answer, or one that says "later"; the argument is the reason."""
 
 
 class Leases:

@@ -12,19 +12,25 @@ import os
 import time
 from collections.abc import Callable
 
-from pastebox.boot.kubernetes import AwayError, ConflictError, Lease, Leases, RefusedError
-from pastebox.boot.lock import PROGRESS_S, Held
+from pastebox.boot.kubernetes import ConflictError, Lease, Leases
+from pastebox.boot.lock import Held
+from pastebox.boot.patience import AwayError, Patience, RefusedError, Terms
 from pastebox.boot.renewer import Renewer
-from pastebox.errors import NoPermissionError, TemporaryError, UnavailableError
+from pastebox.errors import TemporaryError
 from pastebox.process.deadline import Deadline
 
 LASTS_S = 15
 RENEW_S = 5.0
 _RETRY_S = 0.5
-_REFUSALS_S = 15.0
-"""How long a refusal may pass: a pod can be faster than the rights that come with it."""
 JOURNAL = "pastebox/journal"
 _LOST = "another pod has the Lease now, or it could not be renewed in time"
+_TERMS = Terms(
+    lock="Lease",
+    server="API server",
+    who="this pod",
+    hint="its service account must be let get, create and update leases:"
+    " rbac.create: true in the values of the chart",
+)
 
 
 class LeaseLock:
@@ -47,7 +53,7 @@ class LeaseLock:
         """
         identity = f"{os.uname().nodename}_{os.getpid()}_{os.urandom(4).hex()}"
         watch = _Watch(self.lasts_s, deadline.clock)
-        patience = _Patience(self._leases.name, deadline, on_wait)
+        patience = Patience(_TERMS, self._leases.name, deadline, on_wait)
         while True:
             asked = deadline.clock()
             try:
@@ -73,7 +79,7 @@ class LeaseLock:
             NoPermissionError: it does not let us.
         """
         deadline = Deadline.after(self._timeout_s)
-        patience = _Patience(self._leases.name, deadline, on_wait)
+        patience = Patience(_TERMS, self._leases.name, deadline, on_wait)
         while True:
             try:
                 return _journal(self._leases.get())
@@ -212,47 +218,6 @@ class _Watch:
             self._seen, self._since = version, self._clock()
         lasts_s = max(self._lasts_s, int(lease["spec"].get("leaseDurationSeconds") or 0))
         return self._clock() - self._since > lasts_s
-
-
-class _Patience:
-    """What is said while waiting, and what is raised when it was long enough."""
-
-    def __init__(self, name: str, deadline: Deadline, on_wait: Callable[[str], None]) -> None:
-        self._name = name
-        self._deadline = deadline
-        self._on_wait = on_wait
-        self._next_word = deadline.clock()
-        self._refusals = deadline.sooner(_REFUSALS_S)
-
-    def busy(self, holder: str) -> None:
-        if self._deadline.has_passed:
-            raise TemporaryError(
-                f"the Lease {self._name} is still held by {holder}",
-                hint="wait for that start to end; PASTEBOX_LOCK_TIMEOUT says how long to wait",
-            )
-        self._say(f"waiting for the Lease held by {holder}")
-
-    def refused(self, error: RefusedError) -> None:
-        if self._refusals.has_passed:
-            raise NoPermissionError(
-                f"the API server does not let this pod use the Lease {self._name}: {error}",
-                hint="its service account must be let get, create and update leases:"
-                " rbac.create: true in the values of the chart",
-            ) from error
-        self._say(f"waiting for the right to use the Lease {self._name}: {error}")
-
-    def away(self, error: AwayError) -> None:
-        if self._deadline.has_passed:
-            raise UnavailableError(
-                f"the API server did not answer about the Lease {self._name}: {error}",
-                hint="PASTEBOX_LOCK_TIMEOUT says how long to wait",
-            ) from error
-        self._say(f"waiting for the API server: {error}")
-
-    def _say(self, text: str) -> None:
-        if self._deadline.clock() >= self._next_word:
-            self._on_wait(text)
-            self._next_word = self._deadline.clock() + PROGRESS_S
 
 
 def _holder(lease: Lease) -> str:

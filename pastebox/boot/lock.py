@@ -12,7 +12,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pastebox.boot import journal as journals
 from pastebox.boot.identity import present_holder
@@ -21,6 +21,9 @@ from pastebox.errors import TemporaryError
 from pastebox.process.atomic import creation_error
 from pastebox.process.deadline import Deadline
 from pastebox.settings import Settings
+
+if TYPE_CHECKING:
+    from pastebox.config.read import Config
 
 PROGRESS_S = 10.0
 _RETRY_S = 0.05
@@ -241,21 +244,47 @@ def _lease(settings: Settings, paths: StatePaths, environ: Mapping[str, str]) ->
     return LeaseLock(Leases(settings.lock_name, environ), settings.lock_timeout)
 
 
-# The databases' locks come here: a name, and what makes the lock.
 BACKENDS: dict[str, Callable[[Settings, StatePaths, Mapping[str, str]], Lock]] = {
     "file": _file,
     "none": _none,
     "lease": _lease,
 }
+"""Those that need the settings only."""
 
 
-def lock_for(settings: Settings, paths: StatePaths, environ: Mapping[str, str]) -> Lock:
-    """Return the lock that the settings name.
+def lock_for(
+    settings: Settings,
+    paths: StatePaths,
+    environ: Mapping[str, str],
+    config: Callable[[], Config | None] = lambda: None,
+    report: Callable[[str, str], object] = lambda *_: None,
+) -> Lock:
+    """Return the lock that the settings name, or that suits; ``report`` is told which.
+
+    Args:
+        settings: ``lock`` and what belongs to it.
+        paths: where a lock in a file is.
+        environ: of this process.
+        config: reads the INI, which may name the application's database.
+        report: is told a phase and a sentence.
 
     Raises:
         ConfigError: it cannot work here.
     """
-    return BACKENDS[settings.lock](settings, paths, environ)
+    if settings.lock in BACKENDS:
+        return BACKENDS[settings.lock](settings, paths, environ)
+    from pastebox.boot.suitable import database_url, suitable  # noqa: PLC0415  # if asked for
+
+    name = settings.lock
+    if name == "auto":
+        name, reason = suitable(settings, environ, config)
+        report("boot", f"lock={name} reason={reason}")
+    if name in BACKENDS:
+        return BACKENDS[name](settings, paths, environ)
+    from pastebox.boot.postgresql import Database, PostgresLock  # noqa: PLC0415  # likewise
+
+    url = database_url(settings, config)
+    return PostgresLock(Database(url, settings.lock_name), settings.lock_timeout)
 
 
 def _is_at(path: str, descriptor: int) -> bool:

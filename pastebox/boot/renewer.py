@@ -13,7 +13,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from pastebox.boot.kubernetes import AwayError
+from pastebox.boot.patience import AwayError
 from pastebox.process.child import start_child
 
 _RETRY_S = 1.0

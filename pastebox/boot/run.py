@@ -14,6 +14,8 @@ from pastebox.boot.refusal import refuse
 from pastebox.boot.start import Report, Sets, Start
 from pastebox.config.locate import Located
 from pastebox.config.model import ConfigSpec
+from pastebox.config.read import Config, read_leniently
+from pastebox.config.source import app_source
 from pastebox.errors import ConfigError, TemporaryError
 from pastebox.process.deadline import Deadline
 from pastebox.settings import Settings
@@ -53,6 +55,13 @@ def make_start(
         ConfigError: a fault point that does not exist is armed.
     """
     paths = state_paths(located.spec, settings, os.getcwd())
+
+    def config() -> Config | None:
+        spec = located.spec
+        if spec is None:
+            return None
+        return read_leniently(app_source(spec, settings, variables, environ, sets), environ)
+
     return Start(
         located=located,
         settings=settings,
@@ -61,7 +70,7 @@ def make_start(
         environ=dict(environ),
         policy=policy or Policy(settings.setup, settings.setup_on_partial),
         paths=paths,
-        lock=lock_for(settings, paths, environ),
+        lock=lock_for(settings, paths, environ, config, report),
         faults=armed(settings),
         report=report,
     )

@@ -46,7 +46,8 @@ class Start(NamedTuple):
 
     def journal(self) -> bytes | None:
         """Return the journal; whoever sets nothing up asks no server for it."""
-        if self.settings.lock == "lease" and self.policy.setup == "never" and not self.policy.force:
+        is_here = self.settings.lock in ("file", "none")
+        if not is_here and self.policy.setup == "never" and not self.policy.force:
             return None
         return self.lock.recall(lambda text: self.report("waiting", text))
 

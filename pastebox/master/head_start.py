@@ -150,7 +150,7 @@ def why_settled(request: ServeRequest, located: Located, settings: Settings) -> 
         return ""
     if settings.setup == "never":
         return "setup=never"
-    if settings.lock == "lease":  # a server is asked for the journal, which takes its time
+    if settings.lock not in ("file", "none"):  # a server has the journal, which takes its time
         return ""
     from pastebox.boot.run import why_nothing_to_do  # noqa: PLC0415  # after the cheap answers
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from app_process import AppProcess
+from postgres_server import PostgresServer
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,3 +37,21 @@ def start(request, tmp_path) -> Iterator:
 def serve(start):
     """Start a pastebox and wait until it listens."""
     return lambda **options: start(**options).wait_listening()
+
+
+@pytest.fixture(scope="session")
+def one_postgres() -> Iterator[PostgresServer]:
+    """A database server for all tests of this process."""
+    server = PostgresServer()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres(one_postgres) -> PostgresServer:
+    """The same, with nothing of an earlier test in it."""
+    import psycopg  # with the server, or not at all
+
+    with psycopg.connect(one_postgres.url, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS pastebox_setup")
+    return one_postgres

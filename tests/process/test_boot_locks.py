@@ -15,10 +15,12 @@ import pytest
 from app_process import wait_until
 from boot_volume import Volume, finish
 from fake_kubernetes import FakeKubernetes
+from quick_session import QuickSession
 
 from pastebox.boot.kubernetes import Leases
 from pastebox.boot.lease import JOURNAL, LeaseLock
 from pastebox.boot.lock import FileLock, Lock
+from pastebox.boot.postgresql import Database
 from pastebox.errors import (
     ConfigError,
     NoPermissionError,
@@ -64,12 +66,15 @@ def quick(server: FakeKubernetes, timeout_s: float = 20) -> QuickLease:
     return QuickLease(Leases("wiki", server.environ, server.account), timeout_s)
 
 
-@pytest.fixture(params=["file", "lease"])
+@pytest.fixture(params=["file", "lease", "postgresql"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> MakeLock:
     """A lock of each kind, as each of several starts makes it."""
     if request.param == "lease":
         server = request.getfixturevalue("server")
         return lambda: quick(server)
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").url
+        return lambda: QuickSession(Database(url, "wiki"), 20)
     return lambda: FileLock(str(tmp_path / "app.lock"), str(tmp_path / "app.journal.json"))
 
 
@@ -284,7 +289,7 @@ def test_a_server_of_another_authority_is_not_believed(server: FakeKubernetes, t
 def test_a_right_may_come_late_and_its_lack_is_told(
     server: FakeKubernetes, status: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("pastebox.boot.lease._REFUSALS_S", 0.3)
+    monkeypatch.setattr("pastebox.boot.patience._REFUSALS_S", 0.3)
     server.control(status=status)
     said: list[str] = []
     with pytest.raises(NoPermissionError, match=f"use the Lease wiki: {status}") as caught:

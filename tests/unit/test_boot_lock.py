@@ -122,7 +122,7 @@ def test_no_lock_keeps_nobody_out_and_proves_nothing(path) -> None:
 
 
 def test_every_lock_of_the_settings_has_a_backend(path) -> None:
-    assert set(Settings.lock.converter.choices) == set(BACKENDS)
+    assert set(Settings.lock.converter.choices) == {*BACKENDS, "postgresql", "auto"}
     for name in BACKENDS:
         paths = StatePaths(os.path.dirname(path), JOURNAL, path, "")
         lock_for(resolve({"lock": name}, {}), paths, {})

@@ -1,0 +1,330 @@
+"""The lock of starts that share a PostgreSQL database, and beside it the journal, in a row.
+
+An advisory lock belongs to a session, and the session to the connection: the server gives the
+lock back when the start and its steps have died, for the steps inherit the connection. A session
+can also end without them (the server is started again, a network parts them). So a child asks
+on a connection of its own whether the session still has the lock, and ends the start when not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from pastebox.boot.identity import present_holder
+from pastebox.boot.lock import Held
+from pastebox.boot.patience import AwayError, Patience, RefusedError, Terms
+from pastebox.boot.renewer import Renewer
+from pastebox.errors import ConfigError, TemporaryError, UnavailableError
+from pastebox.process.deadline import Deadline
+
+if TYPE_CHECKING:
+    import psycopg
+
+_ANSWER_S = 5
+_RETRY_S = 0.5
+_CHECK_S = 5.0
+_GIVES_UP_S = 10.0
+_NAME_BYTES = 63
+"""Of ``application_name``; the server cuts off what is longer."""
+_LOST = "the database ended the session that had the lock, or did not answer in time"
+_TERMS = Terms(
+    lock="advisory lock",
+    server="database",
+    who="this user",
+    hint="GRANT CREATE ON SCHEMA public TO the user, or make the table once:\n"
+    "CREATE TABLE pastebox_setup (name text PRIMARY KEY, token bigint NOT NULL, journal bytea)",
+)
+_SESSION = (
+    # A host that is gone without a word would have its session, and the lock, for two hours.
+    "SELECT set_config('tcp_keepalives_idle', '10', false),"
+    " set_config('tcp_keepalives_interval', '5', false),"
+    " set_config('tcp_keepalives_count', '3', false),"
+    " set_config('client_min_messages', 'warning', false)"
+)
+_TABLE = (
+    "CREATE TABLE IF NOT EXISTS pastebox_setup"
+    " (name text PRIMARY KEY, token bigint NOT NULL, journal bytea)"
+)
+_NEXT_HOLDER = (
+    "INSERT INTO pastebox_setup AS mine (name, token) VALUES (%s, 1)"
+    " ON CONFLICT (name) DO UPDATE SET token = mine.token + 1 RETURNING token"
+)
+_OF_THE_LOCK = (
+    "FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND l.classid::bigint = %s AND l.objid::bigint = %s"
+)
+_NAME_OF_PID = "(SELECT application_name FROM pg_stat_activity AS a WHERE a.pid = l.pid)"
+_NUMBER_OF_ROW = "(SELECT token FROM pastebox_setup WHERE name = %s)"
+_HOLDER = f"SELECT {_NAME_OF_PID} {_OF_THE_LOCK}"  # constants
+_STILL_HELD = f"SELECT {_NUMBER_OF_ROW} {_OF_THE_LOCK} AND l.pid = %s"
+
+
+class Database:
+    """One row of a database, and the lock of the same name."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.name = name
+        self.key = int.from_bytes(
+            hashlib.sha256(b"pastebox:" + name.encode()).digest()[:8], signed=True
+        )
+        self.halves = (self.key >> 32 & 0xFFFFFFFF, self.key & 0xFFFFFFFF)
+        self._url = url
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[psycopg.Connection[Any]]:
+        """Connect, for as long as the block.
+
+        Raises:
+            AwayError, RefusedError: see :func:`_told_apart`.
+            UnavailableError: psycopg is not installed.
+            ConfigError: the URL is none of PostgreSQL's.
+        """
+        with _told_apart():
+            connection = self.connect()
+        with contextlib.closing(connection):
+            yield connection
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """Connect; who does so closes."""
+        connection: psycopg.Connection[Any] = _driver().connect(
+            _without_dialect(self._url),
+            autocommit=True,
+            connect_timeout=_ANSWER_S,
+            tcp_user_timeout=_ANSWER_S * 1000,
+            keepalives_idle=_ANSWER_S,
+            application_name=f"pastebox {present_holder()}"[:_NAME_BYTES],
+        )
+        connection.execute(_SESSION)
+        return connection
+
+    def journal(self) -> bytes | None:
+        """Return what the row has, ``None`` where there is none yet; or raise as ``session``."""
+        with self.session() as connection, _told_apart():
+            try:
+                found = connection.execute(
+                    "SELECT journal FROM pastebox_setup WHERE name = %s", (self.name,)
+                ).fetchone()
+            except _driver().errors.UndefinedTable:
+                return None
+        return None if found is None or found[0] is None else bytes(found[0])
+
+
+class PostgresLock:
+    """An advisory lock. ``timeout_s`` is how long reading waits for the server."""
+
+    look_again_s = 1.0
+    check_s = _CHECK_S
+    gives_up_s = _GIVES_UP_S
+    retry_s = _RETRY_S
+
+    def __init__(self, database: Database, timeout_s: float) -> None:
+        self._database = database
+        self._timeout_s = timeout_s
+
+    def recall(self, on_wait: Callable[[str], None]) -> bytes | None:
+        """Return the journal that is kept in the row.
+
+        Raises:
+            UnavailableError: the server did not answer in time, or psycopg is not installed.
+            NoPermissionError: it does not let us.
+        """
+        deadline = Deadline.after(self._timeout_s)
+        patience = Patience(_TERMS, self._database.name, deadline, on_wait)
+        while True:
+            try:
+                return self._database.journal()
+            except RefusedError as error:
+                patience.refused(error)
+            except AwayError as error:
+                patience.away(error)
+            time.sleep(min(self.retry_s, deadline.remaining + 0.001))
+
+    def acquire(self, deadline: Deadline, on_wait: Callable[[str], None]) -> Held:
+        """See :class:`pastebox.boot.lock.Lock`; also where the server is away until the deadline.
+
+        Raises:
+            UnavailableError: the server did not answer until then, or psycopg is not installed.
+        """
+        patience = Patience(_TERMS, self._database.name, deadline, on_wait)
+        while True:
+            try:
+                return self._wait(patience, deadline)
+            except RefusedError as error:
+                patience.refused(error)
+            except AwayError as error:
+                patience.away(error)
+            time.sleep(min(self.retry_s, deadline.remaining + 0.001))
+
+    def _wait(self, patience: Patience, deadline: Deadline) -> Held:
+        """Ask again and again on one connection, which becomes the holder's."""
+        with contextlib.ExitStack() as unless_held, _told_apart():
+            connection = unless_held.enter_context(contextlib.closing(self._database.connect()))
+            while not self._take(connection):
+                patience.busy(self._holder(connection))
+                time.sleep(min(self.retry_s, deadline.remaining + 0.001))
+            held = self._hold(connection)
+            unless_held.pop_all()
+        return held
+
+    def _take(self, connection: psycopg.Connection[Any]) -> bool:
+        found = connection.execute("SELECT pg_try_advisory_lock(%s)", (self._database.key,))
+        return bool((found.fetchone() or [False])[0])
+
+    def _holder(self, connection: psycopg.Connection[Any]) -> str:
+        found = connection.execute(_HOLDER, self._database.halves).fetchone()
+        return str((found and found[0]) or "another start").removeprefix("pastebox ")
+
+    def _hold(self, connection: psycopg.Connection[Any]) -> _HeldSession:
+        asked = time.monotonic()
+        errors = _driver().errors
+        with contextlib.suppress(errors.UniqueViolation, errors.DuplicateTable):  # made meanwhile
+            connection.execute(_TABLE)
+        found = connection.execute(_NEXT_HOLDER, (self._database.name,)).fetchone() or [0]
+        renewer_of = self._renewer(connection.info.backend_pid, int(found[0]), asked)
+        return _HeldSession(self._database, connection, int(found[0]), renewer_of)
+
+    def _renewer(self, session: int, token: int, asked: float) -> Renewer:
+        watch = _Watch(self._database, session, token)
+        return Renewer(watch.look, started=asked, every_s=self.check_s, gives_up_s=self.gives_up_s)
+
+
+class _Watch:
+    """Looks after a session from another one; for the child."""
+
+    def __init__(self, database: Database, session: int, token: int) -> None:
+        self._database = database
+        self._session = session
+        self._token = token
+        self._own: psycopg.Connection[Any] | None = None
+
+    def look(self) -> bool:
+        """Whether the session has the lock, and the row the token.
+
+        Raises:
+            AwayError: it may work the next time.
+        """
+        values = (self._database.name, *self._database.halves, self._session)
+        try:
+            with _told_apart():
+                if self._own is None:
+                    self._own = self._database.connect()
+                found = self._own.execute(_STILL_HELD, values).fetchone()
+        except (AwayError, RefusedError) as error:
+            own, self._own = self._own, None
+            if own is not None:
+                own.close()
+            raise AwayError(str(error)) from error
+        return found is not None and found[0] == self._token
+
+
+class _HeldSession:
+    """A lock that was taken, by this process's session."""
+
+    proves_death = False
+    lost = _LOST
+
+    def __init__(
+        self,
+        database: Database,
+        connection: psycopg.Connection[Any],
+        token: int,
+        renewer: Renewer,
+    ) -> None:
+        self.token = token
+        self._database = database
+        self._connection = connection
+        self._renewer: Renewer | None = renewer
+
+    def still_held(self) -> bool:
+        """Whether the session is there, and the child has not found it without the lock."""
+        if self._renewer is None or not self._renewer.is_at_work():
+            return False
+        try:
+            with _told_apart():
+                self._connection.execute("SELECT 1")
+        except (AwayError, RefusedError):
+            return False
+        return True
+
+    def remember(self, content: bytes) -> None:
+        """Keep the journal in the row.
+
+        Raises:
+            TemporaryError: the session has ended, or the row is somebody else's.
+        """
+        reason = ""
+        try:
+            with _told_apart():
+                done = self._connection.execute(
+                    "UPDATE pastebox_setup SET journal = %s WHERE name = %s AND token = %s",
+                    (content, self._database.name, self.token),
+                )
+                if done.rowcount == 1:
+                    return
+        except (AwayError, RefusedError) as error:
+            reason = f": {error}"
+        raise TemporaryError(
+            f"the lock was taken away during first boot; nothing more is written{reason}",
+            hint=_LOST,
+        )
+
+    def release(self) -> None:
+        """Give it back; by a word, since an orphan of a step may have the connection as well."""
+        if self._renewer is None:
+            return
+        self._renewer.stop()
+        self._renewer = None
+        with contextlib.suppress(AwayError, RefusedError), _told_apart():
+            self._connection.execute("SELECT pg_advisory_unlock(%s)", (self._database.key,))
+        self._connection.close()
+
+
+@contextlib.contextmanager
+def _told_apart() -> Iterator[None]:
+    """Raise what the driver raises as what to do about it.
+
+    Raises:
+        AwayError: the server does not answer, or not now, or not to this user.
+        RefusedError: the user may not do it.
+        ConfigError: the URL cannot be read.
+    """
+    driver = _driver()
+    try:
+        yield
+    except driver.errors.InsufficientPrivilege as error:
+        raise RefusedError(_sentence(error)) from error
+    except (driver.OperationalError, driver.InterfaceError) as error:
+        raise AwayError(_sentence(error)) from error
+    except driver.ProgrammingError as error:
+        if error.sqlstate:
+            raise
+        raise ConfigError(
+            "PASTEBOX_LOCK_URL is no address of a PostgreSQL database",
+            expected="postgresql://user:password@host:5432/database",
+        ) from None  # the driver's sentence has the password
+
+
+def _sentence(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _without_dialect(url: str) -> str:
+    """Return the URL as PostgreSQL knows it: SQLAlchemy's may name a driver."""
+    scheme, mark, rest = url.partition("://")
+    return f"{scheme.partition('+')[0]}{mark}{rest}"
+
+
+def _driver() -> Any:
+    try:
+        import psycopg  # noqa: PLC0415  # an extra
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            "lock=postgresql needs psycopg, which is not installed",
+            hint='pip install "pastebox[postgresql]", which brings psycopg',
+        ) from error
+    return psycopg

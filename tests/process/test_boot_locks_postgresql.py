@@ -1,0 +1,234 @@
+"""What the lock in a database does when its server, its session or its holder fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from app_process import wait_until
+from boot_volume import Volume, finish
+from postgres_server import PostgresServer
+from quick_session import QuickSession
+
+from pastebox.boot.postgresql import Database
+from pastebox.errors import ConfigError, NoPermissionError, TemporaryError, UnavailableError
+from pastebox.process.deadline import Deadline
+
+pytestmark = pytest.mark.process
+
+
+def silent(_text: str) -> None:
+    """Say nothing."""
+
+
+def quick(server: PostgresServer, name: str = "wiki", timeout_s: float = 20) -> QuickSession:
+    return QuickSession(Database(server.url, name), timeout_s)
+
+
+def ask(server: PostgresServer, statement: str) -> list[tuple[object, ...]]:
+    import psycopg  # with the server, or not at all
+
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        answer = connection.execute(statement)
+        return answer.fetchall() if answer.description else []
+
+
+@pytest.fixture(autouse=True)
+def stops() -> Iterator[list[int]]:
+    """The TERMs that this process was sent by the child that looks after a lock."""
+    seen: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: seen.append(number))
+    yield seen
+    signal.signal(signal.SIGTERM, before)
+
+
+HOLDER = """\
+import os, sys, time
+sys.path[:0] = [{support!r}]
+from pastebox.boot.postgresql import Database
+from pastebox.process.deadline import Deadline
+from quick_session import QuickSession
+held = QuickSession(Database({url!r}, "wiki"), 20).acquire(Deadline.after(20), print)
+step = os.fork() if {forks} else 1
+print("held", os.getpid(), flush=True)
+time.sleep(60)
+"""
+
+
+def holder(server: PostgresServer, *, forks: bool = False) -> subprocess.Popen[str]:
+    """Start a process that takes the lock and keeps it."""
+    support = os.path.join(os.path.dirname(__file__), "..", "support")
+    code = HOLDER.format(support=support, url=server.url, forks=forks)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("held")
+    return process
+
+
+def finish_of(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    process.stdout.close()
+    process.wait(10)
+
+
+def test_a_crash_gives_it_back(postgres):
+    process = holder(postgres)
+    os.kill(process.pid, signal.SIGKILL)
+    held = quick(postgres).acquire(Deadline.after(20), silent)
+    assert held.token == 2
+    held.release()
+    finish_of(process)
+
+
+def test_a_step_that_outlives_its_start_keeps_it(postgres):
+    """A start that was killed alone does not let another one in while its setup still runs."""
+    process = holder(postgres, forks=True)
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(
+        TemporaryError, match=f"advisory lock wiki is still held by pid {process.pid}"
+    ):
+        quick(postgres).acquire(Deadline.after(2), silent)
+    os.killpg(process.pid, signal.SIGKILL)
+    quick(postgres).acquire(Deadline.after(20), silent).release()
+    finish_of(process)
+
+
+def test_locks_of_other_names_are_free(postgres):
+    held = quick(postgres).acquire(Deadline.after(20), silent)
+    other = quick(postgres, "blog").acquire(Deadline.after(20), silent)
+    other.remember(b"blog")
+    held.remember(b"wiki")
+    assert quick(postgres).recall(silent) == b"wiki"
+    assert quick(postgres, "blog").recall(silent) == b"blog"
+    other.release()
+    held.release()
+
+
+def test_a_session_that_the_server_ends_is_lost(postgres, stops):
+    held = quick(postgres).acquire(Deadline.after(20), silent)
+    ask(
+        postgres,
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'",
+    )
+    wait_until(lambda: bool(stops), "the start to be told to stop")
+    assert not held.still_held()
+    with pytest.raises(TemporaryError, match="the lock was taken away during first boot"):
+        held.remember(b"late")
+    held.release()
+    assert quick(postgres).recall(silent) is None
+
+
+def test_who_was_overtaken_writes_nothing(postgres):
+    held = quick(postgres).acquire(Deadline.after(20), silent)
+    held.remember(b"ours")
+    ask(postgres, "UPDATE pastebox_setup SET token = token + 1, journal = 'theirs'")
+    with pytest.raises(TemporaryError, match="the lock was taken away during first boot"):
+        held.remember(b"late")
+    held.release()
+    assert quick(postgres).recall(silent) == b"theirs"
+
+
+def test_a_server_that_is_started_again_takes_the_lock_away(postgres, stops):
+    held = quick(postgres).acquire(Deadline.after(20), silent)
+    postgres.stop()
+    try:
+        wait_until(lambda: bool(stops), "the start to be told to stop")
+        assert not held.still_held()
+    finally:
+        postgres.start()
+    held.release()
+    after = quick(postgres).acquire(Deadline.after(20), silent)
+    assert after.token == 2
+    after.release()
+
+
+def test_a_server_that_is_away_is_waited_for(postgres):
+    """It comes back as soon as somebody has said that it is away."""
+    postgres.stop()
+    said: list[str] = []
+
+    def start(text: str) -> None:
+        said.append(text)
+        postgres.start()
+
+    try:
+        quick(postgres).acquire(Deadline.after(60), start).release()
+    finally:
+        if not said:
+            postgres.start()
+    assert said[0].startswith("waiting for the database: ")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda lock: lock.recall(silent), id="recall"),
+        pytest.param(lambda lock: lock.acquire(Deadline.after(0.3), silent), id="acquire"),
+    ],
+)
+def test_a_server_that_stays_away_is_named(tmp_path, use, postgres):
+    lock = QuickSession(Database(f"postgresql:///wiki?host={tmp_path}", "wiki"), 0.3)
+    with pytest.raises(UnavailableError, match="did not answer about the advisory lock wiki: "):
+        use(lock)
+
+
+def test_a_user_without_rights_is_told_which(postgres, monkeypatch):
+    monkeypatch.setattr("pastebox.boot.patience._REFUSALS_S", 0.3)
+    ask(postgres, "DROP ROLE IF EXISTS guest")
+    ask(postgres, "CREATE ROLE guest LOGIN")
+    ask(postgres, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    lock = QuickSession(Database(postgres.url_of("postgres", "guest"), "wiki"), 20)
+    with pytest.raises(NoPermissionError, match="permission denied") as caught:
+        lock.acquire(Deadline.after(20), silent)
+    assert "CREATE TABLE pastebox_setup" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("url", ["postgresql://wiki:hush@[host/x", "postgresql://h/?hush=1"])
+def test_an_address_that_is_none_is_refused_and_not_shown(url, postgres):
+    with pytest.raises(ConfigError, match="PASTEBOX_LOCK_URL is no address") as caught:
+        QuickSession(Database(url, "wiki"), 0.3).recall(silent)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_url_of_sqlalchemy_is_understood(postgres):
+    url = postgres.url.replace("postgresql://", "postgresql+psycopg2://")
+    assert QuickSession(Database(url, "wiki"), 20).recall(silent) is None
+
+
+# Whole first boots
+
+
+def test_pods_without_a_shared_volume_set_up_once(tmp_path: Path, postgres):
+    pod = {"PASTEBOX_LOCK": "postgresql", "PASTEBOX_LOCK_URL": postgres.url}
+    shared = Volume(str(tmp_path))
+    shared.write_ini()
+    starts = []
+    for number in range(5):
+        own = tmp_path / f"data{number}"
+        own.mkdir()
+        starts.append(shared.start(**pod, PASTEBOX_DATA_DIR=str(own)))
+    ended = [finish(process) for process in starts]
+    assert [one.code for one in ended] == [0] * 5, ended
+    assert shared.runs() == 1
+    late = tmp_path / "late"
+    late.mkdir()
+    assert finish(shared.start(**pod, PASTEBOX_DATA_DIR=str(late))).code == 0
+    assert shared.runs() == 1
+
+
+def test_a_leader_that_is_killed_is_followed_by_another(tmp_path: Path, postgres):
+    pod = {"PASTEBOX_LOCK": "postgresql", "PASTEBOX_LOCK_URL": postgres.url}
+    volume = Volume(str(tmp_path))
+    volume.write_ini()
+    killed = volume.start(**pod, PASTEBOX_FAULTS="after-setup", PASTEBOX_ALLOW_FAULTS="1")
+    assert finish(killed).code == -signal.SIGKILL
+    others = [finish(volume.start(**pod)) for _ in range(2)]
+    assert [one.code for one in others] == [0, 0], others
+    assert volume.runs() == 2
