@@ -33,8 +33,8 @@ AJP_SECRET = "PASTEBOX_AJP_SECRET"  # noqa: S105  # a name
 WEB_CONCURRENCY = "WEB_CONCURRENCY"
 """A variable of many platforms: the number of workers where nobody says one in words of ours."""
 
-EARLY = frozenset({"ini", "set", "overlay_dir", "secrets_dir"})
-"""Settings by which the INI is found and read; its own section comes too late for them."""
+EARLY = frozenset({"ini", "set", "overlay_dir", "secrets_dir", "mode", "run_dir"})
+"""Settings that decide how the INI is found and read, or whether; its section is too late."""
 
 
 class Settings:
@@ -120,7 +120,10 @@ class Settings:
     )
     hook_timeout = Option("first boot", "300s", SECONDS, "time limit of one hook", metavar="TIME")
     mode = Option(
-        "serving", "foreground", one_of("foreground", "sleep"), "serve, or stay up to be diagnosed"
+        "serving",
+        "foreground",
+        one_of("foreground", "daemon", "sleep"),
+        "serve, serve beside other programs under supervisor, or stay up to be diagnosed",
     )
     server = unset("serving", TEXT, "the runner, instead of the INI's", metavar="NAME")
     host = unset(
@@ -223,6 +226,21 @@ class Settings:
     )
     wait_for_client = Option(
         "development", "off", FLAG, "load the application only when a debugger has attached"
+    )
+    supervisor_dir = Option(
+        "daemon",
+        "/etc/pastebox/supervisor.d",
+        TEXT,
+        "directory of *.conf files with more programs, as supervisor has them",
+        metavar="DIR",
+    )
+    control_port = Option(
+        "daemon", "off", PORT_OR_OFF, "TCP port for supervisorctl; or off", metavar="PORT"
+    )
+    control_host = Option("daemon", "127.0.0.1", TEXT, "address of that port", metavar="HOST")
+    control_user = Option("daemon", "pastebox", TEXT, "user name at that port", metavar="NAME")
+    control_password_file = unset(
+        "daemon", TEXT, "file with the password for that port", metavar="FILE"
     )
     instances_dir = Option(
         "daemon",

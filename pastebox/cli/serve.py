@@ -56,6 +56,11 @@ def _serve(parse: Callable[[], Parsed], argv: Sequence[str]) -> int:
             except BaseException:
                 early.dismiss()
                 raise
+            if start.settings.mode == "daemon":
+                early.dismiss()
+                from pastebox.daemon.start import run  # noqa: PLC0415  # this mode only
+
+                return run(request, argv, start, signals)
             if start.settings.mode == "sleep":
                 from pastebox.cli import verbs  # noqa: PLC0415  # argparse and all
 

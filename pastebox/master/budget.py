@@ -14,9 +14,18 @@ LONGEST_DELAY_S = 5.0
 class RestartBudget:
     """Counts deaths in a sliding window and spaces the replacements out."""
 
-    def __init__(self, deaths: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        deaths: int,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        first_s: float = FIRST_DELAY_S,
+        longest_s: float = LONGEST_DELAY_S,
+    ) -> None:
         self._allowed = deaths
         self._clock = clock
+        self._first_s = first_s
+        self._longest_s = longest_s
         self._deaths: deque[float] = deque()
 
     def spend(self) -> float | None:
@@ -27,5 +36,5 @@ class RestartBudget:
         self._deaths.append(now)
         if len(self._deaths) > self._allowed:
             return None
-        doubled: float = FIRST_DELAY_S * 2 ** (len(self._deaths) - 1)
-        return min(LONGEST_DELAY_S, doubled)
+        doubled: float = self._first_s * 2 ** min(len(self._deaths) - 1, 64)
+        return min(self._longest_s, doubled)

@@ -64,7 +64,11 @@ def head_start(request: ServeRequest) -> HeadStart:
     # A web server starts one CGI process for each request: they have no port each.
     is_cgi = prepared is not None and prepared.runner.info.name == "cgi"
     health = None if is_cgi else bind_health(settings)
-    doors = bind_application(request, prepared) if prepared else None
+    doors = None
+    if prepared is not None and settings.mode == "daemon":
+        _try_addresses(prepared)  # one of its programs binds them
+    elif prepared is not None:
+        doors = bind_application(request, prepared)
     return HeadStart(
         located=located,
         settings=settings,
