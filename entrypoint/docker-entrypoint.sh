@@ -9,6 +9,6 @@ umask 0002
 case $1 in
   -h | --help | --version) exec pastebox "$@" ;;
   -*) exec pastebox serve "$@" ;;
-  serve | config | explain | check | health | make-config | setup-app | setup) exec pastebox "$@" ;;
+  serve | config | explain | check | health | make-config | setup-app | setup | ctl) exec pastebox "$@" ;;
   *) exec "$@" ;;
 esac

@@ -30,6 +30,8 @@ COMPUTED = frozenset(
     # what the chart says itself, whatever a value is
     {"ini", "set", "overlay_dir", "secrets_dir", "setup", "host", "health_host", "health_port"}
     | {"mode", "run_dir", "data_dir", "faults", "allow_faults", "lock_name"}
+    # of a mode that a pod does without: it has one program in a container
+    | {"supervisor_dir", "control_host", "control_port", "control_user", "control_password_file"}
 )
 _ROW = re.compile(r"(?P<indent> *)(?P<key>[A-Za-z_][\w.-]*):(?P<rest>.*)")
 _DURATION = r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+|[0-9]+(\.[0-9]+)?"

@@ -16,6 +16,7 @@ VERBS = {
     "check": "say what is wrong with an INI, without serving it",
     "config": "print the effective INI, with secrets redacted",
     "explain": "say what serve would do, step by step, and why",
+    "ctl": "ask a daemon for its programs, or start, stop or reload one",
     "health": "ask a running pastebox, or its application, whether it is well",
 }
 """Every verb with its one line; the entrypoint's list is compared with it by a test."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from supervisor.http import NOT_DONE_YET
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
-from supervisor.states import SupervisorStates, getProcessStateDescription
+from supervisor.states import ProcessStates, SupervisorStates, getProcessStateDescription
 from supervisor.xmlrpc import Faults, RPCError
 
 from pastebox.daemon.options import name_of
@@ -94,7 +94,17 @@ def _facts(process: Any) -> dict[str, Any]:
         "starts": process.started,
         "exit": -1 if process.code is None else process.code,
         "reason": process.spawnerr or "",
+        "ok": _is_well(process),
     }
+
+
+def _is_well(process: Any) -> bool:
+    """Whether it is as it should be: running, done, or not meant to run."""
+    if process.state == ProcessStates.EXITED:
+        return process.code in process.config.exitcodes
+    if process.state == ProcessStates.STOPPED:
+        return not process.laststart and not process.config.autostart
+    return bool(process.state == ProcessStates.RUNNING)
 
 
 def _text(data: bytes) -> str:
