@@ -74,7 +74,7 @@ printf '#!/opt/pastebox/bin/python\nimport sys\n\nfrom pastebox.cli.main import 
   >/opt/pastebox/bin/pastebox
 chmod 755 /opt/pastebox/bin/pip
 rm -f /opt/pastebox/bin/activate* /opt/pastebox/bin/Activate* /opt/pastebox/.gitignore
-rm -rf /opt/pastebox/include
+rm -rf /opt/pastebox/include /opt/pastebox/lib/python3.*/site-packages/supervisor/tests
 find /opt/pastebox -name __pycache__ -exec rm -rf {} +
 /opt/pastebox/bin/python -B -m compileall -fq --invalidation-mode unchecked-hash /opt/pastebox/lib
 EOF

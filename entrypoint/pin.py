@@ -33,7 +33,7 @@ def main() -> None:
     """Write the three files."""
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
-    needed = project["project"]["dependencies"]
+    needed = [*project["project"]["dependencies"], *extras["daemon"]]
     plain = pinned(needed)
     servers = pinned([*needed, *(word for name in SERVERS for word in extras[name])])
     written = {
