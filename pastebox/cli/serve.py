@@ -60,7 +60,7 @@ def _serve(parse: Callable[[], Parsed], argv: Sequence[str]) -> int:
                 early.dismiss()
                 from pastebox.daemon.start import run  # noqa: PLC0415  # this mode only
 
-                return run(request, argv, start, signals)
+                return run(request, start, signals)
             if start.settings.mode == "sleep":
                 from pastebox.cli import verbs  # noqa: PLC0415  # argparse and all
 

@@ -4,7 +4,7 @@ import glob
 import math
 import os
 import sys
-from collections.abc import MutableMapping, Sequence
+from collections.abc import MutableMapping
 from typing import NamedTuple
 
 from pastebox.config.model import ConfigSpec
@@ -36,12 +36,11 @@ class Plan(NamedTuple):
     settings: Settings
 
 
-def make_plan(request: ServeRequest, argv: Sequence[str], spec: ConfigSpec, directory: str) -> Plan:
+def make_plan(request: ServeRequest, spec: ConfigSpec, directory: str) -> Plan:
     """Read the INI and say what runs.
 
     Args:
         request: what the command line asks for.
-        argv: its words, for the program that serves.
         spec: the INI.
         directory: where the control socket is.
 
@@ -49,23 +48,25 @@ def make_plan(request: ServeRequest, argv: Sequence[str], spec: ConfigSpec, dire
         PasteboxError: the INI, one of its programs or a setting is wrong.
     """
     prepared = prepare(request, spec, find(request)[1])
-    web = web_program(argv, directory)
+    web = web_program(request, directory)
     programs = read_programs(prepared.config, web, request.environ)
     settings = prepared.settings
     return Plan(programs, daemon_of(settings, directory), settings)
 
 
-def web_program(argv: Sequence[str], directory: str) -> Program:
+def web_program(request: ServeRequest, directory: str) -> Program:
     """Return the program that serves the application; first boot and its hooks are done."""
-    given = {"mode": "foreground", "setup": "never", "hooks_dir": os.path.join(directory, "none")}
-    words = [*_ourselves(), "serve", *argv]
-    if any(word.startswith("-") for word in argv):  # flags win over the environment
-        for name, value in given.items():
-            words += [f"--{name.replace('_', '-')}", value]
+    own = {"mode": "foreground", "setup": "never", "hooks_dir": os.path.join(directory, "none")}
+    words = [*_ourselves(), "serve", *filter(None, [request.argument])]
+    words += [f"{name}={value}" for name, value in request.words.items()]
+    for name, value in request.arguments.items():
+        words.append(f"--{name.replace('_', '-')}={own.get(name, value)}")
+    for section, pair in request.sets:
+        words += ["--set", section, pair]
     return Program(
         name=WEB,
         command=tuple(words),
-        environment={f"PASTEBOX_{name.upper()}": value for name, value in given.items()},
+        environment={f"PASTEBOX_{name.upper()}": value for name, value in own.items()},
         essential=True,
         reload_signal="HUP",
     )

@@ -5,7 +5,7 @@ import importlib.util
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TextIO, cast
 
 from pastebox.daemon.plan import Plan, leave_to_programs, make_plan
@@ -22,12 +22,11 @@ from pastebox.process.signals import SignalQueue
 log = logging.getLogger("pastebox.daemon")
 
 
-def run(request: ServeRequest, argv: Sequence[str], start: HeadStart, signals: SignalQueue) -> int:
+def run(request: ServeRequest, start: HeadStart, signals: SignalQueue) -> int:
     """Do first boot if it is due, then supervise; return the exit status.
 
     Args:
         request: what the command line asks for.
-        argv: its words.
         start: what was found and bound so far.
         signals: where signals arrive.
 
@@ -64,7 +63,7 @@ def run(request: ServeRequest, argv: Sequence[str], start: HeadStart, signals: S
     assert spec is not None  # noqa: S101  # first boot made an INI, or refused
 
     def replan() -> Plan:
-        return make_plan(request, argv, spec, directory)
+        return make_plan(request, spec, directory)
 
     plan = replan()
     leave_to_programs(request.environ)
