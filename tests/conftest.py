@@ -71,11 +71,12 @@ BY_FIXTURES = frozenset(
         "bindfs",
         "devcontainer",
         "postgresql",
+        "systemd",
     }
 )
 """Parts that single fixtures ask for: servers of the extras, front ends other than nginx, the cases
 of gunicorn's own suite from the package index, command-line tools of the protocols, the reference
-CLI of dev containers, a database server."""
+CLI of dev containers, a database server, systemd's own tools."""
 
 
 def _required() -> frozenset[str]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pastebox.config.bind import UNIX
 from pastebox.config.locate import Located
 from pastebox.config.model import Bind, ConfigSpec
-from pastebox.errors import PasteboxError
+from pastebox.errors import ConfigError, PasteboxError
 from pastebox.master.doors import Doors
 from pastebox.master.prepare import Prepared, find, place, prepare
 from pastebox.master.request import ServeRequest
@@ -108,10 +108,15 @@ def bind_application(request: ServeRequest, prepared: Prepared) -> Doors:
 
     For a server that binds by itself, the addresses are only tried.
     """
-    if not prepared.runner.info.adopts_sockets:
-        return Doors({}, _try_addresses(prepared))
     descriptors = listening.inherited_descriptors(request.environ, os.getpid())
     listening.forget_inherited(request.environ)
+    if not prepared.runner.info.adopts_sockets:
+        if descriptors and prepared.binds:
+            raise ConfigError(
+                f"{prepared.runner.info.name} binds by itself, and cannot take systemd's sockets",
+                hint="leave the socket unit out, or choose another server",
+            )
+        return Doors({}, _try_addresses(prepared))
     if descriptors:
         return Doors({Bind("fd", port=one): [listening.adopt(one)] for one in descriptors}, [])
     sockets = {bind: bind_one(bind, prepared) for bind in prepared.binds}

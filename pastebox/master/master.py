@@ -23,12 +23,13 @@ from pastebox.master.reload import Reload
 from pastebox.master.request import ServeRequest
 from pastebox.master.stop import StopSequence
 from pastebox.master.succession import addresses
+from pastebox.master.systemd import Systemd
 from pastebox.master.worker import Worker
 from pastebox.observe import status as phases
 from pastebox.observe.logs import configure, reopen
 from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
-from pastebox.process.notify import Message, Notifier
+from pastebox.process.notify import Message
 from pastebox.process.signals import STOPPING, SignalQueue, describe_status, exit_code_of
 from pastebox.runners.options import reach_note
 from pastebox.settings import Settings, unknown_names
@@ -56,8 +57,7 @@ class Master:
         self._prepared = start.prepared
         self._boot: first_boot.BootChild | None = None
         self._health: Health | None = None
-        address = request.environ.pop("NOTIFY_SOCKET", "")
-        self._systemd = Notifier(address) if address else None
+        self._systemd = Systemd(request.environ, self.loop, self.status)
         self._notify = start.notify
         self._fleet = Fleet(
             self.loop,
@@ -73,7 +73,7 @@ class Master:
             self._fleet,
             self.status,
             self._doors,
-            tell_systemd=self._tell_systemd,
+            tell_systemd=self._systemd.tell,
             failed=self.reload_failed,
         )
         self._changes = Changes(
@@ -112,7 +112,7 @@ class Master:
         self._tell_notes(self._prepared)
         if settings.mode == "sleep":
             self.status.enter(phases.SLEEPING)
-            self._tell_systemd(READY=1, STATUS="sleeping")
+            self._systemd.tell(READY=1, STATUS="sleeping")
             log.info("sleeping: nothing is served; pastebox explain says what would be")
         elif self._start.settled:
             log.info("first boot: nothing to do: %s", self._start.settled)
@@ -156,7 +156,7 @@ class Master:
             self.status.enter(phase, detail)
         else:
             self.status.progress(f"{phase}: {detail}")
-        self._tell_systemd(STATUS=f"{phase} {detail}")
+        self._systemd.tell(STATUS=f"{phase} {detail}")
 
     def _serve(self, spec: ConfigSpec | None, settings: Settings) -> None:
         if self._prepared is None:
@@ -201,7 +201,7 @@ class Master:
         self._changes.served(generation.prepared)
         self._announce(generation, before)
         # Last, as who started it may only wait for that.
-        self._tell_systemd(READY=1, STATUS=f"serving generation {generation.number}")
+        self._systemd.tell(READY=1, STATUS=f"serving generation {generation.number}")
 
     def _announce(self, generation: Generation, before: Generation | None) -> None:
         has_moved = self._doors.settle()
@@ -235,7 +235,7 @@ class Master:
         """Tell systemd that the reload is over, though not as hoped."""
         self._doors.drop()
         self._changes.failed()
-        self._tell_systemd(READY=1, STATUS=f"reload failed: {code}", X_PASTEBOX_EXIT=code)
+        self._systemd.tell(READY=1, STATUS=f"reload failed: {code}", X_PASTEBOX_EXIT=code)
 
     def workers_failed(self, code: int) -> None:
         """End with the worker's own status, after draining what still serves."""
@@ -269,7 +269,7 @@ class Master:
 
     def _begin_stop(self, reason: str) -> None:
         self.status.drain_started()
-        self._tell_systemd(STOPPING=1, STATUS="draining")
+        self._systemd.tell(STOPPING=1, STATUS="draining")
         self._changes.stopping()
         if self._boot is not None:
             # first boot passes the signal on to its step, and kills it when it comes again
@@ -339,7 +339,3 @@ class Master:
                 self._boot_tells(fields[first_boot.PHASE], fields.get("STATUS", ""))
             return
         self._fleet.hear(message)
-
-    def _tell_systemd(self, **fields: object) -> None:
-        if self._systemd is not None:
-            self._systemd.send(**fields)

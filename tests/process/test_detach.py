@@ -1,20 +1,18 @@
 """In the background: the words, what the caller is told, PID files, and what is left behind."""
 
-import contextlib
 import os
 import shutil
 import signal
 import socket
 import stat
 import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from app_process import PATIENCE_S, children_of, free_port, is_running, wait_until
-from background_service import NOBODY, Background, interpreter_for_nobody
+from background_service import NOBODY, Background, service_of_nobody
 
 import pastebox
 
@@ -265,15 +263,12 @@ def test_file_in_a_missing_directory(service, flag):
 
 
 @pytest.mark.parametrize("flag", ["--pid-file", "--log-file"])
-def test_file_that_may_not_be_written(flag):
-    with directory_of_nobody() as (directory, python):
-        service = Background(directory, python=python)
-        closed = directory / "closed"
-        closed.mkdir()
-        done = service.say("app.ini", "start", flag, "closed/file", wrapper=NOBODY)
-        assert done.returncode == 77
-        assert "closed/file" in done.stderr
-        assert "chown" in done.stderr
+def test_file_that_may_not_be_written(nobodys, flag):
+    (nobodys.directory / "closed").mkdir()
+    done = nobodys.say("app.ini", "start", flag, "closed/file", wrapper=NOBODY)
+    assert done.returncode == 77
+    assert "closed/file" in done.stderr
+    assert "chown" in done.stderr
 
 
 # -- what becomes of the process ---------------------------------------------------------------
@@ -330,25 +325,10 @@ def test_foreground_with_pid_file_and_log_file(service):
 # -- other users -------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def directory_of_nobody():
-    """A directory of the user nobody in a place that everybody can reach, and a Python for it."""
-    python = interpreter_for_nobody()
-    directory = Path(tempfile.mkdtemp(prefix="pastebox-", dir="/var/tmp"))
-    try:
-        shutil.chown(directory, "nobody")
-        directory.chmod(0o755)
-        yield directory, python
-    finally:
-        shutil.rmtree(directory)
-
-
 @pytest.fixture
 def nobodys():
-    with directory_of_nobody() as (directory, python):
-        service = Background(directory, python=python)
+    with service_of_nobody() as service:
         yield service
-        service.end()
 
 
 def test_root_becomes_the_user_and_the_group(nobodys):

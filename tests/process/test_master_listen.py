@@ -1,4 +1,4 @@
-"""Where it listens: addresses, Unix sockets, inherited sockets, refusals; and systemd."""
+"""Where it listens: addresses, Unix sockets, refusals."""
 
 import os
 import shutil
@@ -7,10 +7,9 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 
 import pytest
-from app_process import AppProcess, free_port, wait_until
+from app_process import free_port, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -221,105 +220,6 @@ def test_bad_address_ends_with_78_and_the_line(start, server, told):
     assert f"app.ini:{line_of(app, server.splitlines()[-1].partition('=')[0])}" in app.log() or (
         f"app.ini:{line_of(app, server.splitlines()[0].partition('=')[0])}" in app.log()
     )
-
-
-# -- systemd -----------------------------------------------------------------------------------
-
-
-class Systemd:
-    """A NOTIFY_SOCKET that remembers what it is told."""
-
-    def __init__(self, path):
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
-        self._socket.settimeout(30)
-        self.path = str(path)
-
-    def wait_for(self, name):
-        """Return the fields of the first datagram that says NAME=1."""
-        while True:
-            text = self._socket.recv(4096).decode()
-            fields = dict(line.split("=", 1) for line in text.splitlines())
-            if fields.get(name) == "1":
-                return fields
-
-    def close(self):
-        self._socket.close()
-
-
-@pytest.fixture
-def systemd(tmp_path):
-    systemd = Systemd(tmp_path / "notify")
-    yield systemd
-    systemd.close()
-
-
-def test_systemd_is_told_of_ready_reloading_and_stopping(serve, systemd):
-    app = serve(NOTIFY_SOCKET=systemd.path)
-    assert "serving" in systemd.wait_for("READY")["STATUS"]
-    before = time.monotonic_ns() // 1000
-    app.signal(signal.SIGHUP)
-    assert before <= int(systemd.wait_for("RELOADING")["MONOTONIC_USEC"])
-    systemd.wait_for("READY")
-    app.term()
-    systemd.wait_for("STOPPING")
-    assert app.wait_exit() == 0
-
-
-def test_failed_reload_is_ready_again_for_systemd(serve, systemd):
-    app = serve(NOTIFY_SOCKET=systemd.path)
-    systemd.wait_for("READY")
-    app.ini.write_text("[app:main\n")
-    app.signal(signal.SIGHUP)
-    systemd.wait_for("RELOADING")
-    systemd.wait_for("READY")
-    assert app.stop() == 0
-
-
-def test_application_does_not_inherit_systemds_socket(serve, systemd):
-    app = serve(NOTIFY_SOCKET=systemd.path)
-    assert app.get("/environ?name=NOTIFY_SOCKET").text == "unset"
-    assert app.get("/environ?name=LISTEN_FDS").text == "unset"
-    assert app.stop() == 0
-
-
-ACTIVATE = """\
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ["LISTEN_PID"] = str(os.getpid())
-os.environ["LISTEN_FDS"] = "1"
-os.execv(sys.executable, [sys.executable, "-m", "pastebox.cli.main", "serve", "app.ini"])
-"""
-
-
-class Activated(AppProcess):
-    """Started as systemd starts a service with a socket of its own."""
-
-    def __init__(self, directory, listener):
-        script = directory / "activate.py"
-        script.write_text(ACTIVATE)
-        wrapper = (sys.executable, str(script), str(listener.fileno()))
-        super().__init__(directory, wrapper=wrapper, pass_fds=(listener.fileno(),))
-
-
-def test_inherited_socket_is_served_and_left_as_it_was(tmp_path):
-    """systemd keeps the socket: the next start must get what comes in between."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(10)
-        address = listener.getsockname()
-        for _ in range(2):
-            app = Activated(tmp_path, listener)
-            try:
-                app.wait_listening()
-                assert app.port == address[1]
-                assert ask(address).endswith(b"one")
-                assert app.stop() == 0
-            finally:
-                app.kill()
-            with socket.create_connection(address, 10):
-                listener.settimeout(10)
-                listener.accept()[0].close()
 
 
 def test_worker_that_is_slow_to_load_keeps_clients_waiting_not_refused(start, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib.metadata
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,15 +29,18 @@ PATHS = (str(Path(pastebox.__file__).parents[1]), sysconfig.get_path("purelib"))
 class Background:
     """A directory with an application, and the commands that a person would type in it."""
 
-    def __init__(self, directory: Path, *, server: str = SERVER, python: str = sys.executable):
+    def __init__(
+        self, directory: Path, *, python: str = sys.executable, paths: tuple[str, ...] = PATHS
+    ) -> None:
         self.directory = directory
         self.ini = directory / "app.ini"
         self.module = directory / "theapp.py"
         self.pid_file = directory / "pastebox.pid"
         self.log_file = directory / "pastebox.log"
         self.module.write_text(APP)
-        self.ini.write_text(INI.format(app="", server=server, more=""))
+        self.ini.write_text(INI.format(app="", server=SERVER, more=""))
         self.python = python
+        self._paths = paths
         self._masters: set[int] = set()
 
     def command(self, *words: str) -> list[str]:
@@ -42,7 +48,7 @@ class Background:
 
     def environ(self, **settings: str) -> dict[str, str]:
         environ = clean_environ(self.directory, settings)
-        environ["PYTHONPATH"] = os.pathsep.join((environ["PYTHONPATH"], *PATHS))
+        environ["PYTHONPATH"] = os.pathsep.join((environ["PYTHONPATH"], *self._paths))
         return environ
 
     def start_command(self, *words: str, wrapper=(), pass_fds=(), **settings: str):
@@ -125,24 +131,47 @@ def _group(pid: int) -> list[int]:
     return found
 
 
-def interpreter_for_nobody() -> str:
-    """Return a Python that the user nobody can run pastebox with, or skip the test."""
+@contextlib.contextmanager
+def service_of_nobody() -> Iterator[Background]:
+    """A service in a directory of the user nobody, with a Python that this user can run.
+
+    What it imports is copied there: the tests may be where only root looks.
+    """
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("becoming another user takes root and setpriv")
-    environ = {"PYTHONPATH": os.pathsep.join(PATHS), "PATH": os.environ["PATH"]}
+    directory = Path(tempfile.mkdtemp(prefix="pastebox-", dir="/var/tmp"))
+    try:
+        directory.chmod(0o755)
+        shutil.chown(directory, "nobody")
+        site = _copy_of_packages(directory / "site")
+        service = Background(directory, python=_python_for_nobody(site), paths=(str(site),))
+        yield service
+        service.end()
+    finally:
+        shutil.rmtree(directory)
+
+
+def _copy_of_packages(site: Path) -> Path:
+    shutil.copytree(
+        Path(pastebox.__file__).parent,
+        site / "pastebox",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    for name in ("PasteDeploy", "waitress"):
+        for file in importlib.metadata.files(name) or ():
+            if ".." not in file.parts and "__pycache__" not in file.parts:
+                (site / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file.locate(), site / file)
+    return site
+
+
+def _python_for_nobody(site: Path) -> str:
+    code = "import pastebox.cli.serve, waitress, paste.deploy, urllib"
     for python in (sys.executable, "/usr/bin/python3"):
+        # by a shell: setpriv itself can still reach a program that the user cannot
         done = subprocess.run(
-            # by a shell: setpriv itself can still reach a program that the user cannot
-            [
-                *NOBODY,
-                "sh",
-                "-c",
-                'exec "$0" "$@"',
-                python,
-                "-c",
-                "import pastebox.cli.serve, waitress, paste.deploy, urllib",
-            ],
-            env=environ,
+            [*NOBODY, "sh", "-c", 'exec "$0" "$@"', python, "-c", code],
+            env={"PYTHONPATH": str(site), "PATH": os.environ["PATH"]},
             cwd="/",
             capture_output=True,
             check=False,

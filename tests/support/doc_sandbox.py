@@ -23,6 +23,8 @@ import pytest
 from app_process import free_port
 from doc_blocks import Block, Command, comes_in, commands_of, matches
 
+from pastebox.process.pidfile import inspect
+
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("8080", "8081", "9090")
 _NAMES = re.compile(r"(?:--name|--tag|docker volume create)[ =]([\w.-]+)|-v ([\w.-]+):/")
@@ -269,6 +271,10 @@ class Sandbox:
         """End every server and remove every container, volume and image of this page."""
         for server in self.servers:
             server.end()
+        for path in self.root.glob("*.pid"):  # what serves in the background where a page failed
+            found = inspect(str(path))
+            if found.state == "running":
+                os.killpg(found.pid, signal.SIGKILL)
         for name in self._names.values():
             for words in (["rm", "--force", "--volumes"], ["volume", "rm"], ["image", "rm"]):
                 subprocess.run(["docker", *words, name], capture_output=True, check=False)
