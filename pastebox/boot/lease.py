@@ -80,14 +80,7 @@ class LeaseLock:
         """
         deadline = Deadline.after(self._timeout_s)
         patience = Patience(_TERMS, self._leases.name, deadline, on_wait)
-        while True:
-            try:
-                return _journal(self._leases.get())
-            except RefusedError as error:
-                patience.refused(error)
-            except AwayError as error:
-                patience.away(error)
-            time.sleep(min(self.retry_s, deadline.remaining + 0.001))
+        return patience.ask(lambda: _journal(self._leases.get()), self.retry_s)
 
     def _taken(self, lease: Lease, identity: str) -> Lease:
         spec = lease.get("spec") or {}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pastebox.boot.lock import PROGRESS_S
 from pastebox.errors import NoPermissionError, TemporaryError, UnavailableError
 from pastebox.process.deadline import Deadline
+
+T = TypeVar("T")
 
 _REFUSALS_S = 15.0
 """How long a refusal may pass: a start can be faster than the rights that come with it."""
@@ -50,6 +53,21 @@ class Patience:
         self._on_wait = on_wait
         self._next_word = deadline.clock()
         self._refusals = deadline.sooner(_REFUSALS_S)
+
+    def ask(self, question: Callable[[], T], pause_s: float) -> T:
+        """Return the answer to a question that is asked again while the server is not to be had.
+
+        Raises:
+            NoPermissionError, UnavailableError: see :meth:`refused` and :meth:`away`.
+        """
+        while True:
+            try:
+                return question()
+            except RefusedError as error:
+                self.refused(error)
+            except AwayError as error:
+                self.away(error)
+            time.sleep(min(pause_s, self._deadline.remaining + 0.001))
 
     def busy(self, holder: str) -> None:
         """Somebody else has it.

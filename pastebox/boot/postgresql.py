@@ -135,14 +135,7 @@ class PostgresLock:
         """
         deadline = Deadline.after(self._timeout_s)
         patience = Patience(_TERMS, self._database.name, deadline, on_wait)
-        while True:
-            try:
-                return self._database.journal()
-            except RefusedError as error:
-                patience.refused(error)
-            except AwayError as error:
-                patience.away(error)
-            time.sleep(min(self.retry_s, deadline.remaining + 0.001))
+        return patience.ask(self._database.journal, self.retry_s)
 
     def acquire(self, deadline: Deadline, on_wait: Callable[[str], None]) -> Held:
         """See :class:`pastebox.boot.lock.Lock`; also where the server is away until the deadline.
@@ -151,14 +144,7 @@ class PostgresLock:
             UnavailableError: the server did not answer until then, or psycopg is not installed.
         """
         patience = Patience(_TERMS, self._database.name, deadline, on_wait)
-        while True:
-            try:
-                return self._wait(patience, deadline)
-            except RefusedError as error:
-                patience.refused(error)
-            except AwayError as error:
-                patience.away(error)
-            time.sleep(min(self.retry_s, deadline.remaining + 0.001))
+        return patience.ask(lambda: self._wait(patience, deadline), self.retry_s)
 
     def _wait(self, patience: Patience, deadline: Deadline) -> Held:
         """Ask again and again on one connection, which becomes the holder's."""

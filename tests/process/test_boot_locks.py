@@ -335,8 +335,13 @@ def test_without_a_pod_it_says_what_is_missing(server: FakeKubernetes, environ, 
 # Whole first boots
 
 
-def pod_of(server: FakeKubernetes) -> dict[str, str]:
-    """Return what a pod that sets up under a lease has in its environment."""
+@pytest.fixture(params=["lease", "postgresql"])
+def pod(request: pytest.FixtureRequest) -> dict[str, str]:
+    """What a pod that sets up under a lock of all pods has in its environment."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").url
+        return {"PASTEBOX_LOCK": "postgresql", "PASTEBOX_LOCK_URL": url}
+    server = request.getfixturevalue("server")
     return {
         **server.environ,
         "POD_ACCOUNT_DIR": server.account,
@@ -345,8 +350,7 @@ def pod_of(server: FakeKubernetes) -> dict[str, str]:
     }
 
 
-def test_pods_without_a_shared_volume_set_up_once(tmp_path: Path, server: FakeKubernetes):
-    pod = pod_of(server)
+def test_pods_without_a_shared_volume_set_up_once(tmp_path: Path, pod: dict[str, str]):
     shared = Volume(str(tmp_path))
     shared.write_ini()
     starts = []
@@ -363,8 +367,7 @@ def test_pods_without_a_shared_volume_set_up_once(tmp_path: Path, server: FakeKu
     assert shared.runs() == 1
 
 
-def test_a_leader_that_is_killed_is_followed_by_another(tmp_path: Path, server: FakeKubernetes):
-    pod = pod_of(server)
+def test_a_leader_that_is_killed_is_followed_by_another(tmp_path: Path, pod: dict[str, str]):
     volume = Volume(str(tmp_path))
     volume.write_ini()
     killed = volume.start(**pod, PASTEBOX_FAULTS="after-setup", PASTEBOX_ALLOW_FAULTS="1")

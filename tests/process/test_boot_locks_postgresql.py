@@ -7,11 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from app_process import wait_until
-from boot_volume import Volume, finish
 from postgres_server import PostgresServer
 from quick_session import QuickSession
 
@@ -200,35 +198,3 @@ def test_an_address_that_is_none_is_refused_and_not_shown(url, postgres):
 def test_a_url_of_sqlalchemy_is_understood(postgres):
     url = postgres.url.replace("postgresql://", "postgresql+psycopg2://")
     assert QuickSession(Database(url, "wiki"), 20).recall(silent) is None
-
-
-# Whole first boots
-
-
-def test_pods_without_a_shared_volume_set_up_once(tmp_path: Path, postgres):
-    pod = {"PASTEBOX_LOCK": "postgresql", "PASTEBOX_LOCK_URL": postgres.url}
-    shared = Volume(str(tmp_path))
-    shared.write_ini()
-    starts = []
-    for number in range(5):
-        own = tmp_path / f"data{number}"
-        own.mkdir()
-        starts.append(shared.start(**pod, PASTEBOX_DATA_DIR=str(own)))
-    ended = [finish(process) for process in starts]
-    assert [one.code for one in ended] == [0] * 5, ended
-    assert shared.runs() == 1
-    late = tmp_path / "late"
-    late.mkdir()
-    assert finish(shared.start(**pod, PASTEBOX_DATA_DIR=str(late))).code == 0
-    assert shared.runs() == 1
-
-
-def test_a_leader_that_is_killed_is_followed_by_another(tmp_path: Path, postgres):
-    pod = {"PASTEBOX_LOCK": "postgresql", "PASTEBOX_LOCK_URL": postgres.url}
-    volume = Volume(str(tmp_path))
-    volume.write_ini()
-    killed = volume.start(**pod, PASTEBOX_FAULTS="after-setup", PASTEBOX_ALLOW_FAULTS="1")
-    assert finish(killed).code == -signal.SIGKILL
-    others = [finish(volume.start(**pod)) for _ in range(2)]
-    assert [one.code for one in others] == [0, 0], others
-    assert volume.runs() == 2
