@@ -141,6 +141,7 @@ class Changes:
             self._present,
             self._request.environ,
             prepare=self._reload.prepare,
+            stays=self._reload.what_stays,
             reload=lambda: self._reload.ask(self._present),
             end=self._end,
         )

@@ -28,6 +28,7 @@ class Drift:
         prepared: what is served now.
         environ: where the ``_FILE`` variables are.
         prepare: reads and checks the configuration as it is now.
+        stays: names the settings of a configuration that take a restart.
         reload: loads a new generation.
         end: drains, and ends the service.
     """
@@ -40,6 +41,7 @@ class Drift:
         environ: Mapping[str, str],
         *,
         prepare: Callable[[Prepared], Prepared],
+        stays: Callable[[Prepared], list[str]],
         reload: Callable[[], None],
         end: Callable[[str], None],
     ) -> None:
@@ -47,30 +49,36 @@ class Drift:
         self._status = status
         self._environ = environ
         self._prepare = prepare
+        self._stays = stays
         self._reload = reload
         self._end = end
         self._served = prepared
         self._facts: Facts | None = None
         self._stamps: Stamps | None = None
         self._settling: Stamps | None = None
-        self._acted_on: list[str] | None = None
+        self._acted_on = ""
         self._lost: set[str] = set()
+        self._is_over = False
         self._timer: Timer | None = loop.call_later(0.0, self._tick)
 
     def serves(self, prepared: Prepared) -> None:
         """Another generation serves; what it was loaded from is what counts."""
         if prepared is not self._served:
             self._served = prepared
-            self._facts = self._stamps = self._acted_on = None
+            self._facts = self._stamps = None
+            self._acted_on = ""
 
     def stop(self) -> None:
         """Look no more: nothing follows."""
+        self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def _tick(self) -> None:
-        self._timer = self._loop.call_later(self._look(), self._tick)
+        later = self._look()
+        if not self._is_over:  # the look itself may end the service
+            self._timer = self._loop.call_later(later, self._tick)
 
     def _look(self) -> float:
         """Compare; return the seconds until the next look."""
@@ -112,10 +120,12 @@ class Drift:
         if not changed:
             if self._acted_on:
                 log.info("the configuration is again the one that is served")
-            self._status.drift.set("")
-            self._acted_on = None
-        elif changed != self._acted_on:
-            self._acted_on = changed
+            stays = ", ".join(self._stays(self._served))
+            self._status.drift.set(stays and f"takes a restart: {stays}")
+            self._acted_on = ""
+        elif later.digest != self._acted_on:
+            # By what it says, not by where: what failed is mended in the same place.
+            self._acted_on = later.digest
             self._act(changed, fresh)
 
     def _facts_of(self, prepared: Prepared) -> Facts:
@@ -125,8 +135,8 @@ class Drift:
         """Nothing is done with a configuration that cannot be served, whatever the policy."""
         text = str(error)
         self._status.drift.set(f"changed, and cannot be served: {text}")
-        if self._acted_on != [text]:
-            self._acted_on = [text]
+        if self._acted_on != text:
+            self._acted_on = text
             hint = f", hint: {error.hint}" if error.hint else ""
             log.error("the configuration has changed and cannot be served: %s%s", text, hint)
             self._status.trouble(text)

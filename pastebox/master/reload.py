@@ -14,21 +14,19 @@ from pastebox.master.prepare import Prepared, find, prepare
 from pastebox.master.request import ServeRequest
 from pastebox.master.succession import Succession, binds_itself
 from pastebox.observe.status import Status
+from pastebox.settings import Settings, options
 
 log = logging.getLogger("pastebox.master")
 
-FIXED = (
-    "health_host",
-    "health_port",
-    "mode",
-    "worker_restarts",
-    "run_dir",
-    "reload",
-    "watch",
-    "dev",
-    "debugpy",
+_AT_A_START = ("first boot", "daemon", "development")
+_FOLLOW = ("hooks_dir", "hook_timeout", "reload_wait", "reload_ahead")
+_TAKEN = ("app", "mode", "health_host", "health_port", "worker_restarts", "run_dir")
+FIXED = tuple(
+    row.name
+    for row in options()
+    if row.name in _TAKEN or (row.group in _AT_A_START and row.name not in _FOLLOW)
 )
-"""Settings that the master has taken at its start."""
+"""Settings that have their effect at a start: first boot's, and what the master takes then."""
 
 
 class Reload:
@@ -61,6 +59,7 @@ class Reload:
         self._tell_systemd = tell_systemd
         self._failed = failed
         self._succession = Succession(fleet)
+        self._taken: Settings | None = None
         self._is_wanted = False
 
     def ask(self, present: Prepared | None, *, at_once: bool = False) -> None:
@@ -76,6 +75,7 @@ class Reload:
         if self._is_wanted:
             log.info("reload follows when the present one is over")
             return
+        self._taken = self._taken or present.settings
         self._tell_systemd(RELOADING=1, MONOTONIC_USEC=time.monotonic_ns() // 1000)
         try:
             prepared = self.prepare(present)
@@ -111,6 +111,11 @@ class Reload:
             )
         return prepared
 
+    def what_stays(self, prepared: Prepared) -> list[str]:
+        """Return the settings of it that take a restart: the master has others since its start."""
+        taken, wanted = self._taken or prepared.settings, prepared.settings
+        return [name for name in FIXED if getattr(taken, name) != getattr(wanted, name)]
+
     def settled(self, present: Prepared | None) -> None:
         """Begin what had to wait until one generation was left."""
         if self._is_wanted:
@@ -122,9 +127,8 @@ class Reload:
 
     def _name_what_stays(self, present: Prepared, prepared: Prepared) -> None:
         """Say which changes of the configuration take a restart."""
-        before, after = present.settings, prepared.settings
-        changed = [name for name in FIXED if getattr(before, name) != getattr(after, name)]
-        if changed:
-            log.warning("takes a restart, and stays as it is: %s", ", ".join(changed))
+        stays = self.what_stays(prepared)
+        if stays:
+            log.warning("takes a restart, and stays as it is: %s", ", ".join(stays))
         if self._doors.are_inherited and present.binds != prepared.binds:
             log.warning("the address has changed, but the sockets are inherited; the old ones stay")

@@ -199,6 +199,22 @@ def keep_alive(app, over):
     return count
 
 
+def test_setting_that_takes_a_restart_is_told_until_then(serve):
+    app = serve(app="word = aaaa", health=True, PASTEBOX_ON_CONFIG_CHANGE="reload")
+    good = app.ini.read_text()
+    changed = good.replace("aaaa", "bbbb") + "[pastebox]\nworker_restarts = 6\n"
+    app.ini.write_text(changed)
+    app.wait_log("takes a restart, and stays as it is: worker_restarts")
+    told = "[~]configuration takes a restart: worker_restarts"
+    wait_until(lambda: told in app.health("/readyz?verbose").text, "the page to name it")
+    assert app.get().text == "bbbb"
+    assert app.metric("config_drift") == 1
+    app.ini.write_text(good)
+    wait_until(lambda: app.metric("config_drift") == 0, "the end of the drift")
+    assert app.log().count("takes a restart") == 1
+    assert app.stop() == 0
+
+
 def test_changed_port_is_followed(serve):
     app = serve(PASTEBOX_ON_CONFIG_CHANGE="reload")
     port = free_port()
