@@ -129,12 +129,15 @@ def _update(client: Client, as_json: bool, stdout: TextIO) -> int:  # noqa: FBT0
         done = client.call("pastebox.update")
     except xmlrpc.client.Fault as fault:
         raise PasteboxError(f"nothing is changed: {fault.faultString}") from fault
+    refused = done["refused"]
     if as_json:
         stdout.write(json.dumps(done) + "\n")
-        return ExitCode.OK
-    lines = [f"{word}: {', '.join(names)}\n" for word, names in done.items() if names]
-    stdout.write("".join(lines) or "nothing to change\n")
-    return ExitCode.OK
+    else:
+        touched = {word: names for word, names in done.items() if names and word != "refused"}
+        lines = [f"{word}: {', '.join(names)}\n" for word, names in touched.items()]
+        stdout.write("".join(lines) or ("" if refused else "nothing to change\n"))
+        stdout.write("".join(f"refused: {text}\n" for text in refused))
+    return ExitCode.CONFIG if refused else ExitCode.OK
 
 
 def _tail(

@@ -16,9 +16,17 @@ _SAME_STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2")
 class _Ours:
     """What the configurations of processes have in common."""
 
-    optional_param_names = ("environment", "serverurl", "essential", "restarts", "reload_signal")
+    optional_param_names = (
+        "environment",
+        "serverurl",
+        "essential",
+        "together",
+        "restarts",
+        "reload_signal",
+    )
     req_param_names: list[str]
     essential = False
+    together = ""
     restarts = 3
     reload_signal = ""
     options: Any
@@ -98,6 +106,7 @@ def take_options(config: Any, parser: Any, section: str) -> None:
     said = parser.saneget(section, "restarts", None)
     config.restarts = config.startretries if said is None else integer(said)
     config.essential = boolean(parser.saneget(section, "essential", "false"))
+    config.together = parser.saneget(section, "together", "")
     config.reload_signal = parser.saneget(section, "reload_signal", "")
     if config.reload_signal and not hasattr(signal, f"SIG{config.reload_signal}"):
         raise ValueError(f"value {config.reload_signal!r} for reload_signal is not a signal")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import sys
 from collections.abc import Iterable, Mapping
 
 from pastebox.config.model import ConfigSpec
@@ -12,10 +12,11 @@ from pastebox.config.source import app_source
 from pastebox.config.text import permission_hint
 from pastebox.daemon.instances_model import Base, Found, Instance, Refused
 from pastebox.daemon.instances_taken import Taken
+from pastebox.daemon.plan import SPARE_S, ourselves
 from pastebox.daemon.programs import NAME, NAME_EXPECTED, WEB, Program
 from pastebox.daemon.sections import read_programs
 from pastebox.errors import ConfigError, NoPermissionError, PasteboxError
-from pastebox.master.prepare import prepare
+from pastebox.master.prepare import Prepared, prepare
 from pastebox.master.request import ServeRequest
 from pastebox.option import Given
 from pastebox.process.atomic import make_directory
@@ -25,9 +26,16 @@ from pastebox.watch.drift import Facts
 HEALTH = "pastebox-health"
 """The program that answers on the health port for all of them."""
 
+TOGETHER = "instances"
+"""Of which the last one ends the whole, where they all have to fail for that."""
+
 _RESERVED = frozenset({HEALTH, "all", "supervisord"})
+_NOT_FOR_ALL = (
+    *("INI", "MODE", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT", "LIVERELOAD_PORT", "DEBUGPY"),
+    *("DATA_DIR", "RUN_DIR", "LOCK_NAME", "INSTANCES_DIR", "INSTANCES_FAIL"),
+)
 _LONGEST_SOCKET = 107
-_OWN = ("data_dir", "lock_name", "run_dir")
+_OWN = ("data_dir", "lock_name")
 
 
 def base_of(request: ServeRequest, settings: Settings, run_dir: str) -> Base:
@@ -62,8 +70,7 @@ def leave_out(environ: Mapping[str, str]) -> dict[str, str]:
 
     What somebody has said for one server, the address above all, cannot hold for five.
     """
-    names = ("INI", "MODE", "HOST", "PORT", "HEALTH_HOST", "HEALTH_PORT", "DATA_DIR", "RUN_DIR")
-    own = {f"PASTEBOX_{name}" for name in (*names, "LOCK_NAME", "INSTANCES_DIR", "INSTANCES_FAIL")}
+    own = {f"PASTEBOX_{name}" for name in _NOT_FOR_ALL}
     own |= {f"{name}_FILE" for name in own} | {"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"}
     return {name: text for name, text in environ.items() if name not in own}
 
@@ -173,8 +180,6 @@ def _examine(name: str, path: str, base: Base, environ: Mapping[str, str]) -> In
     prepared = prepare(ServeRequest(path, {}, base.words, base.sets, full), spec, early)
     settings = prepared.settings
     health = _refuse_long(places["PASTEBOX_HEALTH_HOST"].removeprefix("unix:"), path)
-    digest = Facts(prepared.config, settings, full).digest
-    programs = read_programs(prepared.config, _web(path, base, digest), full)
     return Instance(
         name=name,
         path=path,
@@ -182,7 +187,7 @@ def _examine(name: str, path: str, base: Base, environ: Mapping[str, str]) -> In
         health=health,
         binds=prepared.binds,
         stop_s=settings.drain_delay + settings.drain_timeout,
-        programs=tuple(_named(one, name, {**base.flags, **places}) for one in programs),
+        programs=_programs(name, base, prepared, {**base.flags, **places}),
     )
 
 
@@ -202,28 +207,39 @@ def _refuse_long(socket: str, path: str) -> str:
     return socket
 
 
-def _web(path: str, base: Base, digest: str) -> Program:
-    """Return what serves an INI; its own ``[pastebox:program:web]`` may change it."""
-    return Program(
+def _programs(
+    name: str, base: Base, prepared: Prepared, environ: Mapping[str, str]
+) -> tuple[Program, ...]:
+    """Return what serves an INI, and the programs of its sections, under names of their own.
+
+    Where all instances have to fail, no other program of one is essential.
+    """
+    settings = prepared.settings
+    full = prepared.environ
+    web = Program(
         name=WEB,
         command=(
-            *(sys.executable, "-m", "pastebox", "serve", path),
-            *(f"{name}={text}" for name, text in base.words.items()),
+            *(*ourselves(), "serve", prepared.source.spec.path),
+            *(f"{word}={text}" for word, text in base.words.items()),
             *(word for pair in base.sets for word in ("--set", *pair)),
         ),
-        essential=base.fail == "any",
+        essential=True,
+        together="" if base.fail == "any" else TOGETHER,
         restart="always",
+        stop_seconds=math.ceil(settings.drain_delay + settings.drain_timeout + SPARE_S),
         reload_signal="HUP",
-        digest=digest,
+        digest=Facts(prepared.config, settings, full).digest,
     )
-
-
-def _named(program: Program, name: str, places: Mapping[str, str]) -> Program:
-    """Name a program of an instance after the instance, and give it the environment."""
-    return program._replace(
-        name=name if program.name == WEB else f"{name}-{program.name}",
-        environment={**places, **program.environment},
-    )
+    found = []
+    for one in read_programs(prepared.config, web, full):
+        is_web = one.name == WEB
+        program = one._replace(
+            name=name if is_web else f"{name}-{one.name}",
+            environment={**environ, **one.environment},
+            essential=one.essential and (is_web or base.fail == "any"),
+        )
+        found.append(program)
+    return tuple(found)
 
 
 def _places(name: str, path: str, base: Base, own: Mapping[str, Given]) -> dict[str, str]:
@@ -233,9 +249,9 @@ def _places(name: str, path: str, base: Base, own: Mapping[str, Given]) -> dict[
     data_dir = os.path.join(base.data_dir, name) if base.data_dir else directory
     run_dir = os.path.join(base.run_dir, "instances", name)
     found = {
-        "PASTEBOX_MODE": "sleep" if "mode" in own and own["mode"].text == "sleep" else "foreground",
+        "PASTEBOX_MODE": "foreground",
         "PASTEBOX_DATA_DIR": os.path.join(directory, said.get("data_dir", data_dir)),
-        "PASTEBOX_RUN_DIR": said.get("run_dir", run_dir),
+        "PASTEBOX_RUN_DIR": run_dir,
         "PASTEBOX_HEALTH_HOST": f"unix:{os.path.join(run_dir, 'health.sock')}",
         "PASTEBOX_LOCK_NAME": said.get("lock_name", f"{base.lock_name}-{name}".lower()),
     }

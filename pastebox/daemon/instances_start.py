@@ -103,10 +103,11 @@ def _refuse_all(base: Base, instances: list[Instance], refused: list[Refused]) -
 def _health(base: Base) -> Iterator[Program]:
     if base.health_port is None and not base.health_host.startswith("unix:"):
         return
+    words = (f"{__package__}.instances_health", base.run_dir)
     address = (base.health_host, str(base.health_port or 0))
     yield Program(
         name=HEALTH,
-        command=(sys.executable, "-m", "pastebox.daemon.instances_health", base.run_dir, *address),
+        command=(sys.executable, "-P", "-m", *words, *address),
         priority=_HEALTH_PRIORITY,
         essential=True,
         restart="always",

@@ -29,11 +29,13 @@ class Plan(NamedTuple):
         programs: ours; the operator's own files may have more.
         daemon: what they have in common.
         settings: with the INI's ``[pastebox]`` section.
+        refused: what cannot be run, and why, where that harms nothing else.
     """
 
     programs: tuple[Program, ...]
     daemon: Daemon
     settings: Settings
+    refused: tuple[str, ...] = ()
 
 
 def make_plan(request: ServeRequest, spec: ConfigSpec, directory: str) -> Plan:
@@ -57,7 +59,7 @@ def make_plan(request: ServeRequest, spec: ConfigSpec, directory: str) -> Plan:
 def web_program(request: ServeRequest, directory: str) -> Program:
     """Return the program that serves the application; first boot and its hooks are done."""
     own = {"mode": "foreground", "setup": "never", "hooks_dir": os.path.join(directory, "none")}
-    words = [*_ourselves(), "serve", *filter(None, [request.argument])]
+    words = [*ourselves(), "serve", *filter(None, [request.argument])]
     words += [f"{name}={value}" for name, value in request.words.items()]
     for name, value in request.arguments.items():
         words.append(f"--{name.replace('_', '-')}={own.get(name, value)}")
@@ -72,7 +74,8 @@ def web_program(request: ServeRequest, directory: str) -> Program:
     )
 
 
-def _ourselves() -> tuple[str, ...]:
+def ourselves() -> tuple[str, ...]:
+    """Return the words that run pastebox, as it was run."""
     script = os.path.abspath(sys.argv[0])
     if os.path.basename(script) == "pastebox" and os.access(script, os.X_OK):
         return (script,)

@@ -29,12 +29,15 @@ class Program(NamedTuple):
         environment: what it has beside the daemon's environment.
         priority: a lower one starts first and stops last; equal ones stop together.
         essential: its end is the end of all, with its exit status.
+        together: a word that essential programs share of which the last one's end is the end of
+            all; empty where it is that of each.
         autostart: started with the daemon, not only by ``pastebox ctl start``.
         restart: ``unexpected`` after a status that is not in ``exit_codes``, ``always``, ``never``.
         restarts: how many restarts it has in ten minutes, each after a longer pause.
         start_seconds: how long it has to run to be called started.
         exit_codes: the statuses that mean that it is done.
         stop_signal: the name of the signal that ends it, without ``SIG``.
+        stop_seconds: how long it has to end when it alone is stopped; 0 for the daemon's deadline.
         reload_signal: the name of the signal that has it read its configuration again, or empty.
         user: as whom it runs, for a daemon that runs as root; empty for nobody else.
         digest: a fingerprint of what it reads. Where that alone differs at an update, the running
@@ -47,12 +50,14 @@ class Program(NamedTuple):
     environment: Environment = NOTHING
     priority: int = 999
     essential: bool = False
+    together: str = ""
     autostart: bool = True
     restart: str = "unexpected"
     restarts: int = 3
     start_seconds: int = 1
     exit_codes: tuple[int, ...] = (0,)
     stop_signal: str = "TERM"
+    stop_seconds: int = 0
     reload_signal: str = ""
     user: str = ""
     digest: str = ""

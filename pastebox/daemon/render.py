@@ -46,8 +46,8 @@ class Daemon(NamedTuple):
 def render(programs: Iterable[Program], daemon: Daemon) -> str:
     """Return the text of ``supervisord.conf``.
 
-    ``essential``, ``restarts``, ``reload_signal`` and ``environment_json`` are options of ours,
-    which supervisor by itself does not look at.
+    ``essential``, ``together``, ``restarts``, ``reload_signal`` and ``environment_json`` are
+    options of ours, which supervisor by itself does not look at.
 
     Raises:
         ConfigError: a value cannot be said in a line.
@@ -103,13 +103,15 @@ def _program(program: Program, daemon: Daemon) -> dict[str, str]:
         "startretries": str(program.restarts),
         "exitcodes": ",".join(map(str, program.exit_codes)),
         "stopsignal": program.stop_signal,
-        "stopwaitsecs": str(daemon.stop_seconds),
+        "stopwaitsecs": str(program.stop_seconds or daemon.stop_seconds),
         "killasgroup": "true",
         "stdout_logfile": "NONE",
         "stderr_logfile": "NONE",
         "essential": _flag(program.essential),
         "restarts": str(program.restarts),
     }
+    if program.together:
+        values["together"] = program.together
     if program.reload_signal:
         values["reload_signal"] = program.reload_signal
     if program.directory:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable
 from typing import TextIO, cast
 
+from pastebox.daemon.instances_plan import instances_plan
 from pastebox.daemon.plan import Plan, leave_to_programs, make_plan
 from pastebox.daemon.render import render
 from pastebox.daemon.rundir import CONFIG, make_run_dir, run_dir
@@ -42,6 +43,9 @@ def run(request: ServeRequest, start: HeadStart, signals: SignalQueue) -> int:
         )
     directory = run_dir(settings, request.environ)
     make_run_dir(directory)
+    instances = instances_plan(request, start, directory)
+    if instances is not None:  # each does first boot, and runs its hooks, by itself
+        return _supervise(instances(), instances, directory, signals)
     spec = start.located.spec
     if start.settled:
         log.info("first boot: nothing to do: %s", start.settled)

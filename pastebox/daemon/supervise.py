@@ -136,8 +136,11 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
         Raises:
             PasteboxError: it is wrong; nothing has changed.
         """
-        done = self.changes.begin(self._replan())
-        facts = [f"{name}={','.join(names)}" for name, names in done._asdict().items() if names]
+        plan = self._replan()
+        done = self.changes.begin(plan)
+        self._plan = plan
+        touched = done._replace(refused=())._asdict()  # they are told by who plans
+        facts = [f"{name}={','.join(names)}" for name, names in touched.items() if names]
         log.info("updated %s", " ".join(facts) or "nothing")
         return done
 
@@ -157,11 +160,27 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
         """Be told of a program that will not start again by itself."""
         if not process.config.essential or self.options.mood < SupervisorStates.RUNNING:
             return
+        others = [one for one in self.processes() if self._goes_on_with(one, process)]
+        if others:
+            names = ",".join(map(name_of, others))
+            log.warning("the others go on name=%s exit=%d others=%s", name_of(process), code, names)
+            return
         self._exit_code = code
         level = logging.ERROR if code else logging.INFO
         name = name_of(process)
         log.log(level, "essential program ended: everything stops name=%s exit=%d", name, code)
         self.options.mood = SupervisorStates.SHUTDOWN
+
+    @staticmethod
+    def _goes_on_with(other: OurProcess, process: OurProcess) -> bool:
+        """Whether the end of a process is not the end of all, for this other one."""
+        word = process.config.together
+        return (
+            bool(word)
+            and other is not process
+            and other.config.together == word
+            and other.state not in STOPPED_STATES
+        )
 
     def stop(self, reason: str) -> None:
         """Begin to stop; the second call stops at once."""

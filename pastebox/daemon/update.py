@@ -4,7 +4,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from supervisor.states import RUNNING_STATES
+from supervisor.states import RUNNING_STATES, ProcessStates
 
 from pastebox.daemon.plan import Plan
 from pastebox.daemon.programs import Program
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from pastebox.daemon.supervise import Supervision
 
 
+GIVEN_UP_STATES = (ProcessStates.FATAL, ProcessStates.EXITED)
+
+
 class Changes(NamedTuple):
-    """The names of the programs (or groups) that an update touches."""
+    """The names of the programs (or groups) that an update touches; of the refused also why."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     reloaded: tuple[str, ...]
+    refused: tuple[str, ...]
 
 
 class Update:
@@ -57,7 +61,9 @@ class Update:
             and one.digest != old[one.name].digest
             and one.name in supervision.process_groups
         ]
-        reloaded = [one.name for one in touched if one.reload_signal and self._reload(one)]
+        reloaded = [one for one in touched if one.reload_signal]
+        for one in reloaded:
+            self._reload(one)
         for one in touched:
             if not one.reload_signal:
                 replaced[one.name] = supervision.process_groups[one.name].config
@@ -75,7 +81,8 @@ class Update:
             tuple(config.name for config in added),
             tuple(replaced),
             tuple(config.name for config in removed),
-            tuple(reloaded),
+            tuple(one.name for one in reloaded),
+            plan.refused,
         )
 
     def go_on(self) -> None:
@@ -89,13 +96,13 @@ class Update:
             if config is not None:
                 supervision.add_process_group(config)
 
-    def _reload(self, program: Program) -> bool:
+    def _reload(self, program: Program) -> None:
         number = getattr(signal, f"SIG{program.reload_signal}")
-        processes = self._supervision.process_groups[program.name].processes.values()
-        running = [process for process in processes if process.state in RUNNING_STATES]
-        for process in running:
-            process.signal(number)
-        return bool(running)
+        for process in self._supervision.process_groups[program.name].processes.values():
+            if process.state in RUNNING_STATES and process.pid:
+                process.signal(number)
+            elif process.state in GIVEN_UP_STATES:  # perhaps for what has been mended now
+                process.spawn()
 
 
 def _read_again(options: Any, plan: Plan) -> None:

@@ -208,9 +208,18 @@ def build_secrets() -> list[str]:
 @pytest.fixture(scope="session")
 def wiki_image(image: str, build_secrets: list[str]) -> str:
     """The example wiki's image, on top of the image under test."""
-    tag = "pastebox-wiki:test"
+    tag = f"{image.partition(':')[0]}-wiki:test"
     words = ["build", "--quiet", "--tag", tag, "--build-arg", f"PASTEBOX_IMAGE={image}"]
     call_docker(*words, *build_secrets, str(ROOT / "examples/wiki"), timeout=600)
+    return tag
+
+
+@pytest.fixture(scope="session")
+def front_end_image() -> str:
+    """Every front end from Debian's packages, since no image can be pulled everywhere."""
+    tag = "pastebox-test-front-ends"
+    folder = str(ROOT / "tests/image/front_ends")
+    call_docker("build", "--quiet", "--tag", tag, folder, timeout=600)
     return tag
 
 

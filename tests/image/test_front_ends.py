@@ -21,14 +21,6 @@ ROLLING = ["up --detach --wait --no-deps --no-build --force-recreate wiki-1"]
 ROLLING += ["up --detach --wait --no-deps --no-build --force-recreate wiki-2"]
 
 
-@pytest.fixture(scope="session")
-def front_end_image(docker) -> str:
-    """Every front end from Debian's packages, since no image can be pulled everywhere."""
-    tag = "pastebox-test-front-ends"
-    docker("build", "--quiet", "--tag", tag, str(ROOT / "tests/image/front_ends"), timeout=600)
-    return tag
-
-
 @pytest.fixture
 def begin(start, front_end_image, docker, wiki_image, build_secrets):
     """Start an example by its name."""

@@ -10,9 +10,11 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -124,6 +126,7 @@ class Sandbox:
         names = {name for pair in _NAMES.findall(page) for name in pair if name}
         self._names = {name: f"{name}-{mark}" for name in names} if image else {}
         (root / "examples").symlink_to(ROOT / "examples")
+        self._run_dir = tempfile.mkdtemp(prefix="pb-")  # a socket's path is short
         self._environ = {
             "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
             "HOME": str(root),
@@ -133,6 +136,7 @@ class Sandbox:
             "no_proxy": "127.0.0.1,localhost",
             "PASTEBOX_PORT": self._ports["8080"],
             "PASTEBOX_HEALTH_PORT": self._ports["9090"],
+            "PASTEBOX_RUN_DIR": self._run_dir,
             "PORT": self._ports["8080"],
         }
         if wheels is not None:
@@ -275,6 +279,7 @@ class Sandbox:
             found = inspect(str(path))
             if found.state == "running":
                 os.killpg(found.pid, signal.SIGKILL)
+        shutil.rmtree(self._run_dir)
         for name in self._names.values():
             for words in (["rm", "--force", "--volumes"], ["volume", "rm"], ["image", "rm"]):
                 subprocess.run(["docker", *words, name], capture_output=True, check=False)

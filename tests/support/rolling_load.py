@@ -25,11 +25,12 @@ PATHS = ("/", "/page/How_to_write", "/pages", "/static/wiki.css", "/search?q=wik
 class Load:
     """Readers on kept and on new connections, and writers, until :meth:`finish`."""
 
-    def __init__(self, port: int, *, readers: int = 4, writers: int = 2) -> None:
+    def __init__(self, port: int, *, prefix: str = "", readers: int = 4, writers: int = 2) -> None:
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
         self.slowest_s = 0.0
         self._port = port
+        self._prefix = prefix
         self._lock = threading.Lock()
         self._is_over = threading.Event()
         kinds = [self._keep_reading, self._read_anew] * (readers // 2) + [self._write] * writers
@@ -93,7 +94,7 @@ class Load:
         client = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
 
         def ask(turn: int) -> None:
-            client.request("GET", PATHS[(number + turn) % len(PATHS)])
+            client.request("GET", self._prefix + PATHS[(number + turn) % len(PATHS)])
             answer = client.getresponse()
             body = answer.read()
             assert answer.status == 200, (answer.status, body[:200])
@@ -111,7 +112,7 @@ class Load:
 
     @contextlib.contextmanager
     def _write(self, number: int) -> Iterator[Ask]:
-        reader = Reader(f"http://127.0.0.1:{self._port}")
+        reader = Reader(f"http://127.0.0.1:{self._port}{self._prefix}")
 
         def ask(turn: int) -> None:
             reader.write(f"Rolling{number}", f"Turn {turn} of {number}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 import pytest
 
@@ -14,11 +15,17 @@ from pastebox.errors import ConfigError, ExitCode
 
 
 @pytest.fixture
-def base(tmp_path):
+def run_dir():
+    with tempfile.TemporaryDirectory(prefix="pb-") as path:  # a socket's path is short
+        yield path
+
+
+@pytest.fixture
+def base(tmp_path, run_dir):
     return Base(
         directory=str(tmp_path / "instances"),
         data_dir=str(tmp_path / "data"),
-        run_dir=str(tmp_path / "run"),
+        run_dir=run_dir,
         host="",
         health_host="127.0.0.1",
         health_port=9090,
@@ -55,7 +62,7 @@ def test_the_start_makes_places_and_tells_the_health_program(base, write, tmp_pa
     assert os.path.isdir(tmp_path / "data/a")
     state = read_state(base.run_dir)
     assert [one.name for one in state.instances] == ["a"]
-    assert os.stat(tmp_path / "run/instances.json").st_mode & 0o777 == 0o600
+    assert os.stat(f"{base.run_dir}/instances.json").st_mode & 0o777 == 0o600
 
 
 def test_without_a_health_port_nobody_tells(base, write):
@@ -94,7 +101,7 @@ def test_an_update_changes_only_what_has_changed(base, write, tmp_path):
     assert after["c"] == before["c"]
     assert after[HEALTH] == before[HEALTH]
     assert after["b"] != before["b"] == after["b"]._replace(digest=before["b"].digest)
-    assert not os.path.exists(tmp_path / "run/instances/a")
+    assert not os.path.exists(f"{base.run_dir}/instances/a")
     assert os.path.isdir(tmp_path / "data/a")
 
 
