@@ -63,6 +63,7 @@ def test_a_volume_of_one_node_is_given_up_before_it_is_taken():
         pytest.param("job-without-hooks", "lease", "wait", id="job-without-hooks"),
         pytest.param("init-container", "lease", "never", id="init-container"),
         pytest.param("no-setup", "none", "never", id="none"),
+        pytest.param("lock-postgresql", "postgresql", "auto", id="postgresql"),
     ],
 )
 def test_the_lock_and_the_setup_of_the_pods(file: str, lock: str, setup: str):
@@ -72,6 +73,8 @@ def test_the_lock_and_the_setup_of_the_pods(file: str, lock: str, setup: str):
     assert len(objects.all("Lease")) == len(objects.all("Role")) == is_lease
     if is_lease:
         assert objects.one("Lease")["metadata"]["name"] == objects.env["PASTEBOX_LOCK_NAME"]
+    if lock == "postgresql":
+        assert objects.env["PASTEBOX_LOCK_NAME"] == objects.workload["metadata"]["name"]
 
 
 def test_the_role_lets_the_pods_use_their_own_lease_only():

@@ -23,7 +23,7 @@
 {{- $_ := set $env "PASTEBOX_SETUP_TIMEOUT" (toString $v.setup.timeout) -}}
 {{- $_ := set $env "PASTEBOX_LOCK_TIMEOUT" (include "pastebox.lockTimeout" $root) -}}
 {{- end -}}
-{{- if eq (include "pastebox.lock" $root) "lease" }}{{ $_ := set $env "PASTEBOX_LOCK_NAME" (include "pastebox.fullname" $root) }}{{ end -}}
+{{- if has (include "pastebox.lock" $root) (list "lease" "postgresql") }}{{ $_ := set $env "PASTEBOX_LOCK_NAME" (include "pastebox.fullname" $root) }}{{ end -}}
 {{- with $v.setup.waitFor -}}
 {{- $_ := set $env "PASTEBOX_WAIT_FOR" (tpl . $root) -}}
 {{- $_ := set $env "PASTEBOX_WAIT_TIMEOUT" (toString $v.setup.waitTimeout) -}}
