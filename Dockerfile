@@ -14,7 +14,8 @@ FROM ${BASE_IMAGE} AS python
 # like a file of the base image. Logs and backups are emptied, for a deletion has a date as well.
 # The pause puts a tick of the file system's clock between the mark and what is newer than it.
 # Left out are the help topics and the test support of the standard library, the static tini, and
-# the byte code of what only people at a prompt load, or nobody where there is the same in C.
+# the byte code of what only people at a prompt load, of codecs of one vendor or country, and of
+# what there is in C. debconf works on a copy, or its whole database would be a part of this layer.
 # /tmp is a file system of its own: one way the engine has of comparing layers lists a directory
 # that was written to and is as before, another does not. -B and -f, for what Python imports to
 # compile the rest would keep byte code with a date.
@@ -23,7 +24,9 @@ RUN --mount=type=tmpfs,target=/tmp <<'EOF'
 set -eu
 touch /tmp/started
 sleep 0.1
-export DEBIAN_FRONTEND=noninteractive
+cp -R /var/cache/debconf /tmp/
+sed 's,/var/cache/debconf,/tmp/debconf,' /etc/debconf.conf >/tmp/debconf.conf
+export DEBIAN_FRONTEND=noninteractive DEBCONF_SYSTEMRC=/tmp/debconf.conf
 apt-get update
 apt-get install --yes --no-install-recommends python3 tini
 apt-get clean
@@ -32,7 +35,9 @@ find /var/log /var/cache/debconf/*-old /var/lib/dpkg/*-old -type f -exec truncat
 cd /usr/lib/python3.*/
 rm -rf test pydoc_data/topics.py turtle.py lib-dynload/_test*.so /usr/bin/tini-static
 find . ../python3 -name __pycache__ -exec rm -rf {} +
-rare='/(_py(decimal|datetime|io|repl/.*)|doctest|pydoc|pdb|mailbox|unittest/.*|turtle.*)\.py$'
+rare='/(_py(decimal|datetime|io|repl/.*)|doctest|pydoc|pdb|mailbox|unittest/.*|turtle.*'
+rare="$rare|encodings/(cp[0-9]|mac_|iso8859_([2-9]|1[0-46])|iso2022|koi8|euc|gb|hp_|kz|ptcp|palm).*"
+rare="$rare|bdb|ftplib|imaplib|poplib|pickletools|plistlib|pstats|trace|wave)\.py$"
 python3 -B -m compileall -fq --invalidation-mode unchecked-hash -x "$rare" . ../python3
 find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
 EOF
@@ -74,7 +79,10 @@ printf '#!/opt/pastebox/bin/python\nimport sys\n\nfrom pastebox.cli.main import 
   >/opt/pastebox/bin/pastebox
 chmod 755 /opt/pastebox/bin/pip
 rm -f /opt/pastebox/bin/activate* /opt/pastebox/bin/Activate* /opt/pastebox/.gitignore
-rm -rf /opt/pastebox/include /opt/pastebox/lib/python3.*/site-packages/supervisor/tests
+rm -rf /opt/pastebox/include
+rm -rf /opt/pastebox/lib/python3.*/site-packages/supervisor/tests
+rm -rf /opt/pastebox/lib/python3.*/site-packages/supervisor/scripts
+rm -f /opt/pastebox/bin/pidproxy /opt/pastebox/bin/echo_supervisord_conf
 find /opt/pastebox -name __pycache__ -exec rm -rf {} +
 /opt/pastebox/bin/python -B -m compileall -fq --invalidation-mode unchecked-hash /opt/pastebox/lib
 EOF
