@@ -6,7 +6,9 @@ import array
 import fcntl
 import json
 import os
+import random
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -15,6 +17,7 @@ import sys
 import tempfile
 import termios
 import xmlrpc.client
+from pathlib import Path
 
 import pytest
 from app_process import (
@@ -28,7 +31,9 @@ from app_process import (
     is_running,
     wait_until,
 )
+from daemon_peers import PEERS, lost_lines
 from daemon_process import Daemons
+from stop_load import SHORT, stop_once
 
 pytestmark = pytest.mark.process
 
@@ -286,6 +291,21 @@ def test_programs_end_with_a_daemon_that_is_killed(daemon):
     pid = one.wait_started("job")
     one.process.signal(signal.SIGKILL)
     wait_until(lambda: not is_running(pid), "the program to end")
+
+
+def test_stops_under_load_lose_no_request_and_no_line(tmp_path):
+    """A part of the soak (tests/soak/daemon_stops.py)."""
+    calls = []
+    for seed in range(3):  # beside each other: what they do is mostly to wait
+        directory = tempfile.mkdtemp(prefix="pb-")
+        stop = Call(stop_once, PEERS["daemon"], Path(directory), SHORT, random.Random(seed))
+        calls.append((directory, stop))
+    for directory, call in calls:
+        stop = call.result()
+        shutil.rmtree(directory)
+        lost = (stop.counts["failed"], stop.counts["truncated"], lost_lines(stop.log))
+        assert (lost, stop.code) == ((0, 0, 0), 0), "\n".join([*stop.details, stop.log[-9999:]])
+        assert stop.counts["answered"] > 0
 
 
 # -- control -------------------------------------------------------------------------------------

@@ -294,9 +294,9 @@ def serving(peer: Peer, directory: Path, **settings: str) -> Iterator[Server]:
         server.kill()
 
 
-def stop_once(peer: str, directory: Path, shape: Shape, rng: random.Random) -> Stop:
+def stop_once(peer: str | Peer, directory: Path, shape: Shape, rng: random.Random) -> Stop:
     """Start a server, load it, stop it at a random moment; return the account."""
-    chosen = peer_of(peer)
+    chosen = peer_of(peer) if isinstance(peer, str) else peer
     with serving(chosen, directory) as server:
         load = Load(server.port, shape._replace(**chosen.shape), chosen)
         try:
