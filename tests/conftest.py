@@ -52,7 +52,14 @@ def _program(name: str) -> Need:
     return Need(name, lambda: "" if shutil.which(name) else f"{name} is not installed")
 
 
+def _browser_missing() -> str:
+    # as tests/support/browser.py, which this file cannot import where it is tested alone
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return "" if any(map(shutil.which, names)) else "chromium is not installed"
+
+
 NEEDS = {
+    "browser": Need("chromium", _browser_missing),
     "image": Need("docker", _docker_missing),
     "protocol": _program("nginx"),
     "chart": Need("helm", _helm_missing),

@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pastebox.gateway.connection import Connection
     from pastebox.gateway.server import Gateway
 
 _log = logging.getLogger("pastebox.gateway")
 
 _ACCEPTED_AT_ONCE = 64
 _COMPLAINT_S = 10.0
+_EVICTABLE_S = 1.0
+"""A connection that was active, or made, this recently is likely to have a request under way."""
 """How often the same lack of room is logged."""
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -31,6 +34,7 @@ class Door:
     ) -> None:
         self.listeners = {sock.fileno(): sock for sock in sockets}
         self.is_open = True
+        self.is_held = False
         self._gateway = gateway
         self._poller = poller
         self._opens_again_at = self._complains_again_at = 0.0
@@ -46,7 +50,7 @@ class Door:
         # While it runs a request, a process with one thread is deaf: others take the next.
         most = 1 if gateway.is_inline else _ACCEPTED_AT_ONCE
         for number in range(most):
-            if len(gateway.connections) >= gateway.limits.connections and not gateway.make_room():
+            if len(gateway.connections) >= gateway.limits.connections and not self._make_room():
                 self._pause("all connections are busy", f"limit={gateway.limits.connections}")
                 return number
             try:
@@ -56,7 +60,7 @@ class Door:
             except OSError as error:
                 # The listener stays readable: without a pause this would be a busy loop.
                 if error.errno in _NO_DESCRIPTORS:
-                    gateway.make_room()
+                    self._make_room()
                 self._pause("accept failed", f"error={error.strerror}")
                 return number
             gateway.welcome(sock, address)
@@ -64,7 +68,7 @@ class Door:
 
     def tend(self, now: float) -> None:
         """Open again after a pause."""
-        if not self.is_open and now >= self._opens_again_at:
+        if not self.is_open and not self.is_held and now >= self._opens_again_at:
             self.is_open = True
             self._listen()
 
@@ -87,10 +91,37 @@ class Door:
         """Leave newcomers in the kernel's queue for a moment."""
         now = time.monotonic()
         self._opens_again_at = now + self.pause_s
-        if self.is_open:
-            self.is_open = False
-            for number in self.listeners:
-                self._poller.unregister(number)
-            if now >= self._complains_again_at:
-                self._complains_again_at = now + _COMPLAINT_S
-                _log.warning("not accepting: %s %s", reason, fact)
+        if self._shut() and now >= self._complains_again_at:
+            self._complains_again_at = now + _COMPLAINT_S
+            _log.warning("not accepting: %s %s", reason, fact)
+
+    def hold(self, *, is_held: bool) -> None:
+        """Leave newcomers to others who have the same listeners, and close what is idle."""
+        self.is_held = is_held and self._gateway.drain is None
+        if self.is_held:
+            self._shut()
+            for one in self._idle():
+                self._gateway.close(one)
+
+    def _make_room(self) -> bool:
+        """Close the connections that have been idle longest; false if none is idle."""
+        if self._gateway.drain is not None:
+            return True  # a drain takes everybody who waits
+        idle = self._idle()
+        idle.sort(key=lambda one: one.last_activity)
+        for one in idle[: max(1, self._gateway.limits.connections // 50)]:
+            self._gateway.close(one)
+        return bool(idle)
+
+    def _idle(self) -> list[Connection]:
+        """Return connections that are idle, and not for this moment only."""
+        before = time.monotonic() - _EVICTABLE_S
+        everybody = self._gateway.connections
+        return [one for one in everybody if one.is_idle and one.last_activity < before]
+
+    def _shut(self) -> bool:
+        """Leave newcomers in the kernel's queue; false if they are left there already."""
+        was_open, self.is_open = self.is_open, False
+        for number in self.listeners if was_open else ():
+            self._poller.unregister(number)
+        return was_open

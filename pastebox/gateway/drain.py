@@ -73,11 +73,13 @@ class Drain:
             self.is_over = True
 
     def _accept(self, now: float) -> None:
+        # Where newcomers were held, the next generation is there and takes them.
+        is_held = self._gateway.door.is_held
         for listener in list(self._gateway.door.listeners.values()):
-            for _ in range(_MOST_ROUNDS):
+            for _ in range(0 if is_held else _MOST_ROUNDS):
                 if not self._gateway.door.accept(listener):
                     break
-        if now - self._began >= _HANDSHAKE_S:
+        if is_held or now - self._began >= _HANDSHAKE_S:
             self._gateway.close_listeners()
 
     def _may_close(self, connection: Connection, now: float) -> bool:

@@ -98,7 +98,7 @@ class Prefork:
         self._too_many_since = 0.0
         self._forks_again_at = 0.0
         self._deadline = 0.0
-        self._is_lame = self._is_asked = False
+        self._is_lame = self._is_asked = self._is_held = False
         self.cut = 0
         self.watch(self._poke_read, self._poked)
 
@@ -116,6 +116,11 @@ class Prefork:
         """Have every child close each connection after its answer, and go on accepting."""
         self._is_lame = True
         self._tell(b"lame\n")
+
+    def hold(self, *, is_held: bool) -> None:
+        """Have every child leave newcomers to others who have the same listeners."""
+        self._is_held = is_held and not self._deadline
+        self._tell(b"hold\n" if self._is_held else b"resume\n")
 
     @property
     def is_draining(self) -> bool:
@@ -173,7 +178,8 @@ class Prefork:
 
     def _may_fork(self, now: float) -> bool:
         # While it drains, only for those who wait to be accepted while everybody is busy.
-        return not self._deadline or (bool(self._children) and now < self._deadline)
+        waits = bool(self._children) and now < self._deadline and not self._is_held
+        return not self._deadline or waits
 
     def _count(self, what: int) -> int:
         board = self._board
@@ -203,6 +209,8 @@ class Prefork:
         self._poller.register(ours.fileno(), select.EPOLLIN)
         if self._is_lame:
             self._send(ours, b"lame\n")
+        if self._is_held:
+            self._send(ours, b"hold\n")
         if self._deadline:
             self._send(ours, b"drain %f\n" % max(0.0, self._deadline - now))
 

@@ -36,8 +36,6 @@ _IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR | select.EPO
 _RECEIVED_AT_ONCE = 1 << 16
 _NOW = socket.MSG_DONTWAIT
 _MAINTENANCE_S = 1.0
-_EVICTABLE_S = 1.0
-"""A connection that was active, or made, this recently is likely to have a request under way."""
 
 
 class Gateway:
@@ -75,6 +73,7 @@ class Gateway:
         self._next_maintenance = self._next_tick = 0.0
         self._poller.register(self._wake_read, _IN)
         self.door = Door(self, self._poller, sockets)
+        self.hold = self.door.hold
 
     # -- what other threads may call -------------------------------------------------------------
 
@@ -317,17 +316,6 @@ class Gateway:
         is_short = running and not any(request.reply.keeps_open for request in running.copy())
         if not is_short or connection.pending or connection.should_close or self.is_lame:
             self.review(connection)
-
-    def make_room(self) -> bool:
-        """Close the connections that have been idle longest; false if none is idle."""
-        if self.drain is not None:
-            return True  # a drain takes everybody who waits
-        before = time.monotonic() - _EVICTABLE_S
-        idle = [one for one in list(self.connections) if one.is_idle and one.last_activity < before]
-        idle.sort(key=lambda one: one.last_activity)
-        for one in idle[: max(1, self.limits.connections // 50)]:
-            self.close(one)
-        return bool(idle)
 
     def close_listeners(self) -> None:
         """Accept nothing any more."""

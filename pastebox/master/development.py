@@ -227,10 +227,13 @@ class Development:
             self._held = None
 
     def _hurry_the_oldest(self) -> None:
-        leaving = [one for one in self._fleet.generations if one.state is State.DRAINING]
+        leaving = [
+            one
+            for one in self._fleet.generations
+            if one.state is State.DRAINING and not self._is_busy(one.number)
+        ]
         for generation in leaving[: max(0, len(leaving) + 2 - _MOST_GENERATIONS)]:
-            if not self._is_busy(generation.number):
-                generation.order_drain(_HURRY_S)
+            generation.order_drain(_HURRY_S)
 
     def _keep_spare(self) -> None:
         names, edited = self._ahead if self._looks_ahead else ([], [])

@@ -69,6 +69,8 @@ class GranianServer:
             is_multiprocess=context.workers > 1,
         )
         self._listeners = {_identity(one.fileno()) for one in sockets}
+        self._held: dict[int, socket.socket] = {}  # by the descriptor that granian has
+        self._is_held = False
         self._ends = [self._serve_on(one, values) for one in sockets]
         ObedientThread(context, self, tick=self._calls.catch_up).start()
         threads = int(str(values.get("blocking_threads", BLOCKING_THREADS)))
@@ -79,6 +81,23 @@ class GranianServer:
     def become_lame(self) -> None:
         """Answer with ``Connection: close`` from now on."""
         self._calls.is_lame = True
+
+    def hold(self, *, is_held: bool) -> None:
+        """Leave newcomers to the next generation."""
+        if self._is_told.is_set() or is_held == self._is_held:
+            return
+        self._is_held = is_held
+        if is_held:
+            self._held = self._stop_accepting()
+            return
+        held, self._held = self._held, {}
+        for descriptor, listener in held.items():
+            os.dup2(listener.fileno(), descriptor, inheritable=False)
+            # It waits for the next event, as it has seen that of those who wait already.
+            with contextlib.suppress(OSError), socket.socket(listener.family) as poke:
+                poke.settimeout(_HANDSHAKE_S)
+                poke.connect(listener.getsockname())
+            listener.close()
 
     def start_drain(self, seconds: float) -> None:
         """End within ``seconds``, or sooner than was said before."""
@@ -91,8 +110,10 @@ class GranianServer:
     def run(self) -> int:
         """Serve until told to drain; return how many requests were cut off."""
         self._is_told.wait()
-        time.sleep(min(_HANDSHAKE_S, max(0.0, self._deadline - time.monotonic())))
-        self._stop_accepting()
+        if not self._is_held:  # else the next generation takes who comes
+            time.sleep(min(_HANDSHAKE_S, max(0.0, self._deadline - time.monotonic())))
+        for kept in (*self._stop_accepting().values(), *self._held.values()):
+            kept.close()
         self._context.notify.send(STOPPING=1)
         self._wait_for_clients()
         for signal, _ in self._ends:
@@ -103,20 +124,27 @@ class GranianServer:
         tell_cut(cut)
         return len(cut)
 
-    def _stop_accepting(self) -> None:
-        """Put a listener that nobody knows in the place of each of ours.
+    def _stop_accepting(self) -> dict[int, socket.socket]:
+        """Put a listener that nobody knows in the place of each of ours; return these.
 
         granian stops to accept only when it closes its connections as well, and with them those
         that it has just accepted, whose first request is under way.
         """
+        kept = {}
         with socket.socket(socket.AF_UNIX) as deaf:
             deaf.bind("")  # a name that the kernel makes up (unix(7))
             deaf.listen(1)
             deaf.setblocking(False)
-            for descriptor in _descriptors():
-                with contextlib.suppress(OSError):  # it was closed meanwhile
-                    if _identity(descriptor) in self._listeners:
-                        os.dup2(deaf.fileno(), descriptor, inheritable=False)
+            for descriptor in [one for one in _descriptors() if self._is_listener(one)]:
+                kept[descriptor] = socket.socket(fileno=os.dup(descriptor))
+                os.dup2(deaf.fileno(), descriptor, inheritable=False)
+        return kept
+
+    def _is_listener(self, descriptor: int) -> bool:
+        try:
+            return _identity(descriptor) in self._listeners
+        except OSError:  # it was closed meanwhile
+            return False
 
     def _wait_for_requests(self) -> None:
         """Wait until granian has ended, or nobody is owed anything for a moment.

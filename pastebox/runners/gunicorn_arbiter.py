@@ -27,7 +27,7 @@ from pastebox.process.signals import describe_status, exit_code_of, leave_to_par
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.gunicorn_guided import DRAIN_SIGNAL, Guided, Orders
 from pastebox.runners.gunicorn_worker import slots_of
-from pastebox.runners.orders import DRAIN, LAME
+from pastebox.runners.orders import DRAIN, HOLD, LAME, RESUME
 
 _TICK_S = 0.25
 _HEARTBEAT_S = 5.0
@@ -175,7 +175,7 @@ class GuidedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
         is_told = False
         while self.WORKERS and time.monotonic() < self.orders.deadline:
             self.kill_workers(signal.SIGTERM)
-            self._look(_STOP_TICK_S)
+            self._look_at_end()
             self.reap_workers()
             is_deaf = self._deaf.issuperset(self.WORKERS) or time.monotonic() - began > _DEAF_S
             if is_deaf and not is_told:
@@ -185,11 +185,11 @@ class GuidedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
             self._stop_accepting()
         self._count_losses()
         while self.WORKERS and time.monotonic() < self.orders.deadline + _LATE_S:
-            self._look(_STOP_TICK_S)
+            self._look_at_end()
             self.reap_workers()
         self.kill_workers(signal.SIGKILL)
         while self.WORKERS:
-            self._look(_STOP_TICK_S)
+            self._look_at_end()
             self.reap_workers()
         self._show_counters()
 
@@ -231,6 +231,12 @@ class GuidedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
             self.context.notify.send(WATCHDOG=1)
         self._show_counters()
 
+    def _look_at_end(self) -> None:
+        """Look around while it stops; nobody takes signals any more, which would end each wait."""
+        while not self.SIG_QUEUE.empty():
+            self.SIG_QUEUE.get_nowait()
+        self._look(_STOP_TICK_S)
+
     def _show_counters(self) -> None:
         self.context.counters.show(self.counters.sums())
 
@@ -262,6 +268,8 @@ class GuidedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
         for line in lines:
             if line + b"\n" == LAME:
                 self.orders.tell(lame=True, deadline=self.orders.deadline)
+            elif line + b"\n" in (HOLD, RESUME):
+                self.orders.hold(is_held=line + b"\n" == HOLD)
             elif line.startswith(DRAIN):
                 self._drain_within(float(line.removeprefix(DRAIN)))
 

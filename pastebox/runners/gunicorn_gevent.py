@@ -30,6 +30,20 @@ _COUNTED_S = 0.2
 """How long after the deadline the arbiter has counted what is still running."""
 
 
+class _Server(StreamServer):  # type: ignore[misc]  # untyped here
+    """A listener that leaves newcomers in the queue when the next generation is to have them."""
+
+    worker: Green
+
+    def do_read(self) -> Any:
+        """Take a newcomer."""
+        if self.worker.orders.held:
+            self.stop_accepting()
+            self.worker.wake()
+            return None
+        return super().do_read()
+
+
 class Green(Guided, GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
     """The ``gevent`` class."""
 
@@ -48,6 +62,10 @@ class Green(Guided, GeventWorker):  # type: ignore[misc]  # gunicorn ships no ty
         if self._stopping is not None:
             self._stopping.set()
 
+    def wake(self) -> None:
+        """Have the loop look around."""
+        self._stopping.set()
+
     def run(self) -> None:
         """Serve until told to end; then serve those who wait, and let the others go."""
         self._stopping = Event()
@@ -56,15 +74,21 @@ class Green(Guided, GeventWorker):  # type: ignore[misc]  # gunicorn ships no ty
         for one in self.sockets:
             one.setblocking(True)
             pool = Pool(self.worker_connections)
-            server = StreamServer(one, handle=partial(self.handle, one), spawn=pool, **tls)
+            server = _Server(one, handle=partial(self.handle, one), spawn=pool, **tls)
             if self.cfg.workers > 1:
                 server.max_accept = 1
+            server.worker = self
             server.start()
             servers.append(server)
         while self.alive:
             self.notify()
-            self._stopping.wait(1.0)
-        if self.is_draining:
+            is_held = self.orders.held
+            self._stopping.wait(_TICK_S if is_held else 1.0)
+            self._stopping.clear()
+            if is_held and not self.orders.held:
+                for server in servers:
+                    server.start_accepting()
+        if self.takes_backlog:
             gevent.sleep(_HANDSHAKE_S)
         for server in servers:
             server.close()

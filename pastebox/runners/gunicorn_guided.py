@@ -29,13 +29,23 @@ class Orders:
     """What the arbiter tells its workers, in memory that they share."""
 
     _STATE = struct.Struct("=d?")
+    _HELD = _STATE.size
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, self._STATE.size)
+        self._memory = mmap.mmap(-1, self._HELD + 1)
 
     def tell(self, *, lame: bool, deadline: float) -> None:
         """Set both words; ``deadline`` is monotonic, 0 while there is no drain."""
         self._STATE.pack_into(self._memory, 0, deadline, lame)
+
+    def hold(self, *, is_held: bool) -> None:
+        """Say whether newcomers are the next generation's."""
+        self._memory[self._HELD] = is_held
+
+    @property
+    def held(self) -> bool:
+        """Whether newcomers are left in the queue."""
+        return bool(self._memory[self._HELD])
 
     @property
     def lame(self) -> bool:
@@ -127,6 +137,11 @@ class Guided:
     def is_draining(self) -> bool:
         """Whether it ends because the server does, and not by ``max_requests``."""
         return bool(self.drain_began and self.orders.deadline)
+
+    @property
+    def takes_backlog(self) -> bool:
+        """Whether it serves at its end who waits to be accepted, since nobody else will."""
+        return self.is_draining and not self.orders.held
 
 
 def _pass_by(number: int, frame: Any) -> None:

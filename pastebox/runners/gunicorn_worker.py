@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 import struct
@@ -31,6 +32,8 @@ _HEADER_GRACE_S = 0.4
 _LAST_ANSWER_S = 2.0
 """How long the last answer of a connection may take to arrive, while there is no drain."""
 _TICK_S = 0.05
+_HELD_TICK_S = 0.01
+"""How often a worker that holds newcomers looks whether it shall take them after all."""
 _FIRST_BYTE_S = 5.0
 """How long a new connection may be silent, beyond the keep-alive time."""
 
@@ -45,7 +48,7 @@ class Sync(Guided, SyncWorker):  # type: ignore[misc]  # gunicorn ships no types
         """Serve; then serve those who wait in the accept queue."""
         super().run()
         until = time.monotonic() + _HANDSHAKE_S
-        while self.is_draining and time.monotonic() < self.orders.deadline:
+        while self.takes_backlog and time.monotonic() < self.orders.deadline:
             taken = [self._accept_one(listener) for listener in self.sockets]
             if not any(taken):
                 if time.monotonic() >= until:
@@ -53,6 +56,24 @@ class Sync(Guided, SyncWorker):  # type: ignore[misc]  # gunicorn ships no types
                 time.sleep(_TICK_S / 5)
             self.notify()
         self.say("deaf")
+
+    def accept(self, listener: Any) -> None:
+        """Serve a newcomer, unless the next generation is to have him.
+
+        Raises:
+            BlockingIOError: nobody is taken.
+        """
+        if self.orders.held:
+            raise BlockingIOError(errno.EAGAIN, "held")
+        super().accept(listener)
+
+    def wait(self, timeout: float) -> Any:
+        """Wait for newcomers; while they are held, for the word to take them."""
+        if not self.orders.held:
+            return super().wait(timeout)
+        self.notify()
+        time.sleep(_HELD_TICK_S)
+        return None
 
     def _accept_one(self, listener: Any) -> bool:
         try:
@@ -103,6 +124,9 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
 
     def accept(self, listener: Any) -> None:
         """Take a connection into the poller: only a request whose head is there gets a thread."""
+        if self.orders.held:
+            super().set_accept_enabled(False)
+            return
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionError):
@@ -132,12 +156,12 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
             self._await_head(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001  # gunicorn's signature
-        """Before the end, serve those who wait in the accept queue."""
+        """Before the end, serve those who wait in the accept queue; while held, nobody."""
         if not enabled and not self.alive:
-            if self.is_draining:
+            if self.takes_backlog:
                 self._empty_backlog()
             self.say("deaf")
-        super().set_accept_enabled(enabled)
+        super().set_accept_enabled(enabled and not self.orders.held)
 
     def _empty_backlog(self) -> None:
         until = time.monotonic() + _HANDSHAKE_S
@@ -172,6 +196,8 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
         """Wait; while draining, not for long, and let go of those who send nothing."""
         if not self.alive:
             timeout = min(timeout, _TICK_S)
+        if self.orders.held:
+            timeout = min(timeout, _HELD_TICK_S)
         super().wait_for_and_dispatch_events(self.tpool.timeout(timeout))
         self.tpool.hand_over()
         if self.alive:

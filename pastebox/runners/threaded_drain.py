@@ -56,8 +56,9 @@ class Drain:
         loop = self._loop
         now = time.monotonic()
         if loop.listeners:
-            is_last = now - self._began >= _HANDSHAKE_S
-            for _ in range(_MOST_ROUNDS):
+            # Where newcomers were held, the next generation is there and takes them.
+            is_last = loop.is_held or now - self._began >= _HANDSHAKE_S
+            for _ in range(0 if loop.is_held else _MOST_ROUNDS):
                 if not loop.accept():
                     break
             if is_last:

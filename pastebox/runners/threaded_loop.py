@@ -92,7 +92,7 @@ class ThreadedLoop:
         self._limit = connection_limit()
         self._orders = Orders(context, self)
         self.poller = select.epoll()
-        self._is_accepting = False
+        self._is_accepting = self.is_held = False
         self._accepts_again_at = self._next_heartbeat = self._next_sweep = 0.0
         self._complains_again_at = 0.0
         self.poller.register(self._orders.fileno(), select.EPOLLIN)
@@ -112,6 +112,14 @@ class ThreadedLoop:
     def become_lame(self) -> None:
         """Say ``Connection: close`` from now on."""
         self.is_lame = True
+
+    def hold(self, *, is_held: bool) -> None:
+        """Leave newcomers to the next generation, and close what was opened ahead of a request."""
+        self.is_held = is_held and self.drain is None
+        if self.is_held:
+            self._stop_accepting()
+            for peer in self._evictable():
+                self.close(peer)
 
     def start_drain(self, seconds: float) -> None:
         """Stop accepting and end within ``seconds``; a second call can only make it sooner."""
@@ -249,26 +257,35 @@ class ThreadedLoop:
 
     def _evict(self) -> bool:
         """Close the connections that have been idle longest; false if none is idle."""
-        before = time.monotonic() - _EVICTABLE_S
-        idle = [one for one in self.peers.values() if one.state == WAITING and one.since < before]
+        idle = self._evictable()
         idle.sort(key=lambda peer: peer.since)
         for peer in idle[: max(1, self._limit // 50)]:
             self.close(peer)
         return bool(idle)
 
+    def _evictable(self) -> list[Peer]:
+        """Return connections that are idle, and not for this moment only."""
+        before = time.monotonic() - _EVICTABLE_S
+        return [one for one in self.peers.values() if one.state == WAITING and one.since < before]
+
     def _pause(self, reason: str, fact: str) -> None:
         """Leave newcomers in the kernel's queue for a moment."""
         now = time.monotonic()
         self._accepts_again_at = now + _PAUSE_S
-        if self._is_accepting:
-            self._is_accepting = False
-            for listener in self.listeners:
-                self.poller.unregister(listener.fileno())
-            if now >= self._complains_again_at:
-                self._complains_again_at = now + 10.0
-                log.warning("not accepting: %s %s", reason, fact)
+        if self._stop_accepting() and now >= self._complains_again_at:
+            self._complains_again_at = now + 10.0
+            log.warning("not accepting: %s %s", reason, fact)
+
+    def _stop_accepting(self) -> bool:
+        """Leave newcomers in the kernel's queue; false if they are left there already."""
+        was_accepting, self._is_accepting = self._is_accepting, False
+        for listener in self.listeners if was_accepting else ():
+            self.poller.unregister(listener.fileno())
+        return was_accepting
 
     def _accept_again(self) -> None:
+        if self.is_held:
+            return
         self._is_accepting = True
         for listener in self.listeners:
             self.poller.register(listener.fileno(), select.EPOLLIN)

@@ -37,6 +37,8 @@ _HANDSHAKE_S = 0.05
 """How long a handshake that has begun may take."""
 _WARM_S = 0.25
 """How long an idle connection gets, since its next request may be on its way."""
+_EVICTABLE_S = 1.0
+"""A connection that was active, or made, this recently is likely to have a request under way."""
 _PROMISED_S = 1.0
 """How long one gets whose answer has ended in the drain, and had begun before without ``close``."""
 _HEADER_S = 1.0
@@ -157,7 +159,7 @@ class TwistedServer:
     def __init__(
         self, app: WSGIApp, sockets: Sequence[socket.socket], context: WorkerContext
     ) -> None:
-        self.is_lame = False
+        self.is_lame = self.is_held = False
         self.channels: set[Channel] = set()
         self._context = context
         self._sockets = list(sockets)
@@ -207,6 +209,16 @@ class TwistedServer:
         """Say ``Connection: close`` from now on."""
         self.is_lame = True
 
+    def hold(self, *, is_held: bool) -> None:
+        """Leave newcomers to the next generation, and close what was opened ahead of a request."""
+        self.is_held = is_held and not self._drain_began
+        for port in self._ports:
+            (port.stopReading if self.is_held else port.startReading)()
+        before = time.monotonic() - _EVICTABLE_S
+        for channel in list(self.channels) if self.is_held else ():
+            if channel.last_activity < before and not (channel.is_busy or channel.has_begun):
+                channel.transport.loseConnection()
+
     def start_drain(self, seconds: float) -> None:
         """Stop accepting and end within ``seconds``; a second call can only make it sooner."""
         now = time.monotonic()
@@ -228,7 +240,8 @@ class TwistedServer:
         reactor.callLater(_TICK_S if self._drain_began else _LOG_S, self._tick)
 
     def _drain(self, now: float) -> None:
-        if self._ports and now - self._drain_began >= _HANDSHAKE_S:
+        # Where newcomers were held, the next generation is there and takes them.
+        if self._ports and (self.is_held or now - self._drain_began >= _HANDSHAKE_S):
             for port in self._ports:
                 port.stopListening()
             for one in self._sockets:

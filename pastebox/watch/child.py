@@ -22,7 +22,7 @@ from pastebox.watch.globs import Pattern
 from pastebox.watch.interest import ASSET, CODE, DORMANT, Interest
 from pastebox.watch.polling import TICK_S
 from pastebox.watch.quiet import Burst
-from pastebox.watch.scan import Scanner, TooManyError
+from pastebox.watch.scan import Scanner
 
 _SAFETY_S = 60.0
 """How often everything is compared although events would have told: none is told of twice."""
@@ -68,7 +68,7 @@ class Watcher:
         self._has_failed = False
         self._is_over = False
         self._told = ""
-        self._full: set[str] = set()
+        self._has_told_overflow = False
         self._poll = select.poll()
 
     def run(self) -> int:
@@ -93,10 +93,10 @@ class Watcher:
             now = time.monotonic()
             if now >= next_tick:
                 next_tick = now + TICK_S
-                self._see(self._tick())
+                self._see(self._backends.poller.tick())
             if now >= next_safety:
                 next_safety = now + _SAFETY_S
-                self._see(self._everything())
+                self._see(changed_everywhere(self._scanner, self._scanner.directories))
             self._take_new()
             if self._burst_wait(time.monotonic()) == 0:
                 self._act()
@@ -129,7 +129,7 @@ class Watcher:
         elif self._backends.events is not None:
             hints = self._backends.events.read()
             places = self._scanner.directories if hints.is_lost else sorted(hints.directories)
-            self._see(self._guarded(places))
+            self._see(changed_everywhere(self._scanner, places))
 
     def _take_orders(self) -> None:
         try:
@@ -205,10 +205,7 @@ class Watcher:
     def _watch(self, directories: set[str]) -> None:
         if not directories:
             return
-        try:
-            self._scanner.begin(directories)
-        except TooManyError as error:
-            self._refuse(error)
+        self._scanner.begin(directories)
         self._take_new()
         events = self._backends.events
         for directory in directories if events is not None else ():
@@ -218,32 +215,11 @@ class Watcher:
         new = self._scanner.take_new()
         if new:
             self._backends.add(new)
-
-    def _refuse(self, error: TooManyError) -> None:
-        """Say once what is too much; what has been found until then stays watched."""
-        text = str(error)
-        if not self._full:
-            self._full.add(text)
-            self._complain(f"{text}; name what matters in [pastebox] watch")
+        if self._scanner.overflow and not self._has_told_overflow:
+            self._has_told_overflow = True
+            self._complain(f"{self._scanner.overflow}; name what matters in [pastebox] watch")
 
     # -- what has changed --------------------------------------------------------------------
-
-    def _tick(self) -> list[str]:
-        try:
-            return self._backends.poller.tick()
-        except TooManyError as error:
-            self._refuse(error)
-            return []
-
-    def _everything(self) -> list[str]:
-        return self._guarded(self._scanner.directories)
-
-    def _guarded(self, directories: list[str]) -> list[str]:
-        try:
-            return changed_everywhere(self._scanner, directories)
-        except TooManyError as error:
-            self._refuse(error)
-            return []
 
     def _see(self, changed: list[str]) -> None:
         kinds = (CODE, ASSET, DORMANT) if self._has_failed else (CODE, ASSET)

@@ -9,12 +9,11 @@ from pastebox.watch.interest import MOST_DIRECTORIES, MOST_FILES, Interest
 from pastebox.watch.marks import Mark, differences, mark
 
 
-class TooManyError(Exception):
-    """More files than are watched; the text says where."""
-
-
 class Scanner:
     """The directories of an interest, each with the marks of its files.
+
+    There is a bound: once it is reached, only files that are named one by one are added, and
+    ``overflow`` says where that was.
 
     Args:
         interest: what is watched; it may grow.
@@ -25,6 +24,7 @@ class Scanner:
         self._marks: dict[str, dict[str, Mark]] = {}
         self._count = 0
         self._new: list[str] = []
+        self.overflow = ""
 
     def take_new(self) -> list[str]:
         """Return the directories that have come since the last call."""
@@ -46,16 +46,13 @@ class Scanner:
         return self._marks.get(directory, {})
 
     def begin(self, directories: Iterable[str]) -> None:
-        """Take what is there as the state to compare with.
-
-        Raises:
-            TooManyError: it does not end.
-        """
+        """Take what is there as the state to compare with."""
         queue = sorted(directories)
         seen = set(queue)
         while queue:
             directory = queue.pop()
             marks, below = self._read(directory)
+            marks = self._bounded(directory, marks)
             known = self._marks.get(directory, {})
             # What was watched already keeps its mark: a change meanwhile is still to be told.
             self._store(directory, {**marks, **known})
@@ -66,15 +63,13 @@ class Scanner:
         """Return the paths in a directory that have changed since it was looked at last.
 
         Directories that have come are looked into as well.
-
-        Raises:
-            TooManyError: it does not end.
         """
         changed: list[str] = []
         queue = [directory]
         while queue:
             here = queue.pop()
             marks, below = self._read(here)
+            marks = self._bounded(here, marks)
             changed += [f"{here}/{name}" for name in differences(self._marks.get(here, {}), marks)]
             self._store(here, marks)
             queue.extend(one for one in below if one not in self._marks)
@@ -101,16 +96,28 @@ class Scanner:
             self._new.append(directory)
         self._count += len(marks) - len(self._marks.get(directory, {}))
         self._marks[directory] = marks
-        if self._count > MOST_FILES or len(self._marks) > MOST_DIRECTORIES:
-            raise TooManyError(
+
+    def _bounded(self, directory: str, marks: dict[str, Mark]) -> dict[str, Mark]:
+        """Return what of a directory there is room for: what is watched, or named, has it."""
+        known = self._marks.get(directory, {})
+        files = self._count + len(marks) - len(known)
+        if files <= MOST_FILES and len(self._marks) <= MOST_DIRECTORIES:
+            return marks
+        named = self._interest.exact.get(directory, ())
+        kept = {name: one for name, one in marks.items() if name in known or name in named}
+        is_full = len(kept) < len(marks) or len(self._marks) > MOST_DIRECTORIES
+        if is_full and not self.overflow:
+            self.overflow = (
                 f"more than {MOST_FILES} files or {MOST_DIRECTORIES} directories"
                 f" would be watched; the last was {directory}"
             )
+        return kept
 
     def _read(self, directory: str) -> tuple[dict[str, Mark], list[str]]:
         """Return the marks of a directory, and the directories in it to look into."""
         interest = self._interest
-        if not interest.is_wide(directory):
+        is_refused = self.overflow and directory not in self._marks
+        if is_refused or not interest.is_wide(directory):
             names = interest.exact.get(directory, ())
             found = ((name, mark(f"{directory}/{name}")) for name in names)
             return {name: one for name, one in found if one is not None}, []

@@ -4,7 +4,8 @@ import os
 import termios
 
 import pytest
-from app_process import APP, Call
+from app_process import APP, Call, wait_until
+from contract_cases import CASES, ini_of, need
 
 pytestmark = pytest.mark.process
 
@@ -31,17 +32,15 @@ def save(app, word):
     new.rename(app.module)
 
 
-SERVERS = [
-    pytest.param("waitress", "", id="waitress"),
-]
+TIMED = [case for case in CASES if case.name in ("waitress", "gunicorn_sync", "wsgiref")]
 
 
-@pytest.mark.parametrize(("server", "more"), SERVERS)
-def test_prompt_outlives_every_timeout(terminal, server, more):
-    pytest.importorskip(server)
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in TIMED])
+def test_prompt_outlives_every_timeout(terminal, case):
+    need(case)
+    more = case.more.replace("workers = 3", "workers = 1\ntimeout = 1")
     app = terminal(
-        server=f"host = 127.0.0.1\nport = 0\n{more}",
-        PASTEBOX_SERVER=server,
+        ini=ini_of(case, more),
         PASTEBOX_RELOAD="events",
         PASTEBOX_DRAIN_TIMEOUT="0.1s",
         PASTEBOX_STUCK_AFTER="0.5s",
@@ -52,10 +51,9 @@ def test_prompt_outlives_every_timeout(terminal, server, more):
     app.type("p 'mine is ' + mine * 3")
     app.wait_log("'mine is 777'")
     app.wait_log("request runs for too long")
-    for number in range(2, 7):  # more than four generations
-        save(app, f"word {number}")
-        app.wait_log(f"generation {number} serves")
-    assert app.get().text == "word 6"
+    save(app, "second")
+    app.wait_log("generation 2 serves")
+    assert app.get().text == "second"
     call.join(2.0)  # gunicorn's timeout, were it on
     assert call.is_alive()
     app.type("next")
@@ -64,6 +62,23 @@ def test_prompt_outlives_every_timeout(terminal, server, more):
     assert call.result().text == "one"
     app.wait_log("generation 1 drained$")
     assert app.stop() == 0
+
+
+def test_prompt_outlives_requests_of_later_generations(terminal, tmp_path):
+    """Of more than four generations the oldest must hurry, but not who is at a prompt."""
+    app = terminal(PASTEBOX_RELOAD="events", PASTEBOX_DRAIN_TIMEOUT="0.2s")
+    app.wait_log("watching files=2")
+    call = Call(app.get)
+    app.wait_log(r"\(Pdb\) ")
+    for number in range(2, 7):
+        save(app, f"word {number}")
+        app.wait_log(f"generation {number} serves")
+        Call(app.get, f"/slow?s=300&mark={tmp_path}/mark{number}")
+        wait_until((tmp_path / f"mark{number}").exists, "a request that does not end")
+    app.wait_log("generation 2 drained cut=1")
+    app.type("continue")
+    assert call.result().text == "one"
+    assert app.stop() == 124
 
 
 def test_prompts_of_several_requests_come_one_after_another(terminal):

@@ -72,6 +72,13 @@ def need(case: Case) -> None:
         pytest.skip(f"needs runners: {case.missing}")
 
 
+def ini_of(case: Case, more: str | None = None) -> str:
+    """Return an INI of ``theapp`` behind a case's server, on a port that the kernel chooses."""
+    address = case.tcp.format(host="127.0.0.1", port=0)
+    section = case.section(address, case.more if more is None else more)
+    return f"[app:main]\npaste.app_factory = theapp:main\n\n{section}\n"
+
+
 CASES = (
     Case(
         "waitress",

@@ -11,7 +11,7 @@ from pastebox.watch.backends import Backends
 from pastebox.watch.globs import patterns
 from pastebox.watch.interest import Interest
 from pastebox.watch.polling import SWEEP_TICKS, Poller
-from pastebox.watch.scan import Scanner, TooManyError
+from pastebox.watch.scan import Scanner
 
 PATIENCE_MS = 20_000
 
@@ -196,9 +196,46 @@ def test_too_many_files_are_refused_with_the_place(tmp_path, monkeypatch):
     monkeypatch.setattr(scan, "MOST_FILES", 10)
     for number in range(11):
         (tmp_path / f"{number}.csv").touch()
-    interest = Interest(patterns(("*.csv",), str(tmp_path), None))
-    with pytest.raises(TooManyError, match=str(tmp_path)):
-        Scanner(interest).begin(interest.roots())
+    interest = Interest(patterns(("**/*.csv",), str(tmp_path), None))
+    scanner = Scanner(interest)
+    scanner.begin(interest.roots())
+    assert f"the last was {tmp_path}" in scanner.overflow
+    assert scanner.files == 0
+
+
+def test_beyond_the_bound_named_and_known_files_are_followed(tmp_path, monkeypatch):
+    (tmp_path / "known.csv").touch()
+    interest = Interest(patterns(("**/*.csv",), str(tmp_path), None))
+    scanner = Scanner(interest)
+    scanner.begin(interest.roots())
+    monkeypatch.setattr(scan, "MOST_FILES", 1)
+    (tmp_path / "wild").mkdir()
+    for number in range(9):
+        (tmp_path / "wild" / f"{number}.csv").touch()
+    assert not scanner.look(str(tmp_path))
+    assert "the last was" in scanner.overflow
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "named.py").touch()
+    (tmp_path / "app" / "other.csv").touch()
+    named = str(tmp_path / "app" / "named.py")
+    scanner.begin(interest.add_files([named]))
+    for _ in range(2):
+        assert not scanner.look(str(tmp_path / "app"))
+        assert not scanner.look(str(tmp_path))
+    (tmp_path / "app" / "named.py").write_text("changed")
+    (tmp_path / "known.csv").write_text("changed")
+    assert scanner.look(str(tmp_path / "app")) == [named]
+    assert scanner.look(str(tmp_path)) == [str(tmp_path / "known.csv")]
+
+
+def test_directories_without_files_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(scan, "MOST_DIRECTORIES", 5)
+    for number in range(9):
+        (tmp_path / str(number) / "below").mkdir(parents=True)
+    interest = Interest(patterns(("**/*.csv",), str(tmp_path), None))
+    scanner = Scanner(interest)
+    scanner.begin(interest.roots())
+    assert scanner.overflow
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
