@@ -54,7 +54,7 @@ def locate(
     if settings.ini is not None and given is not None:
         return _named(settings.ini, given.origin, cwd)
     looked_at = ("argument: none", "PASTEBOX_INI: not set", f"{etc_dir}/*.ini")
-    names = _ini_names(etc_dir)
+    names = ini_names(etc_dir)
     if len(names) > 1:
         raise ConfigError(
             file=etc_dir,
@@ -63,6 +63,7 @@ def locate(
             hint=f"choose one: PASTEBOX_INI={os.path.join(etc_dir, names[0])}",
         )
     if not names:
+        _refuse_instances(settings)
         return Located(None, looked_at)
     path = os.path.join(etc_dir, names[0])
     read_text(path)
@@ -125,7 +126,25 @@ def _named(text: str, origin: str, cwd: str) -> Located:
     return Located(spec, (f"{origin}: {text}",))
 
 
-def _ini_names(directory: str) -> list[str]:
+def _refuse_instances(settings: Settings) -> None:
+    """Refuse to make an INI where there are some that this mode does not serve."""
+    directory = settings.instances_dir
+    if settings.mode == "foreground" and ini_names(directory):
+        raise ConfigError(
+            file=directory,
+            found="instances, and no INI beside them",
+            expected="PASTEBOX_MODE=daemon, which serves them",
+            hint="or name one of them: PASTEBOX_INI="
+            + os.path.join(directory, ini_names(directory)[0]),
+        )
+
+
+def ini_names(directory: str) -> list[str]:
+    """Return the names of the INI files in a directory, sorted; none where it is not there.
+
+    Raises:
+        NoPermissionError: it may not be read.
+    """
     try:
         return sorted(
             name

@@ -6,16 +6,16 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 
+from pastebox.config.locate import ini_names
 from pastebox.config.model import ConfigSpec
 from pastebox.config.read import read_leniently
 from pastebox.config.source import app_source
-from pastebox.config.text import permission_hint
 from pastebox.daemon.instances_model import Base, Found, Instance, Refused
 from pastebox.daemon.instances_taken import Taken
 from pastebox.daemon.plan import SPARE_S, ourselves
 from pastebox.daemon.programs import NAME, NAME_EXPECTED, WEB, Program
 from pastebox.daemon.sections import read_programs
-from pastebox.errors import ConfigError, NoPermissionError, PasteboxError
+from pastebox.errors import ConfigError, PasteboxError
 from pastebox.master.prepare import Prepared, prepare
 from pastebox.master.request import ServeRequest
 from pastebox.option import Given
@@ -56,15 +56,6 @@ def base_of(request: ServeRequest, settings: Settings, run_dir: str) -> Base:
     )
 
 
-def has_instances(directory: str) -> bool:
-    """Whether there is an INI in the directory.
-
-    Raises:
-        NoPermissionError: the directory may not be read.
-    """
-    return bool(_file_names(directory))
-
-
 def leave_out(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment without what is each instance's own.
 
@@ -100,7 +91,7 @@ def find(base: Base, environ: Mapping[str, str], running: Iterable[Instance] = (
         if name in before:  # it goes on as it is, and keeps what it has
             taken.keep(before[name])
 
-    for file_name in _file_names(base.directory):
+    for file_name in ini_names(base.directory):
         name = file_name.removesuffix(".ini")
         path = os.path.join(base.directory, file_name)
         try:
@@ -155,18 +146,6 @@ def make_places(instance: Instance) -> None:
     """
     make_directory(instance.data_dir)
     make_directory(os.path.dirname(instance.health), mode=0o700)
-
-
-def _file_names(directory: str) -> list[str]:
-    try:
-        names = os.listdir(directory)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    except PermissionError as error:
-        raise NoPermissionError(
-            "may not be read", file=directory, hint=permission_hint(directory)
-        ) from error
-    return sorted(name for name in names if name.endswith(".ini") and not name.startswith("."))
 
 
 def _examine(name: str, path: str, base: Base, environ: Mapping[str, str]) -> Instance:

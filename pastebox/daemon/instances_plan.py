@@ -6,7 +6,8 @@ import logging
 import math
 from collections.abc import Callable, Mapping, MutableMapping
 
-from pastebox.daemon.instances import base_of, has_instances, leave_out, without_files
+from pastebox.config.locate import ini_names
+from pastebox.daemon.instances import base_of, leave_out, without_files
 from pastebox.daemon.instances_start import Instances
 from pastebox.daemon.plan import SPARE_S, Plan, daemon_of
 from pastebox.errors import ConfigError
@@ -32,7 +33,7 @@ def instances_plan(
         ConfigError: there is an INI beside the instances.
     """
     settings = start.settings
-    if not has_instances(settings.instances_dir):
+    if not ini_names(settings.instances_dir):
         return None
     spec = start.located.spec
     if spec is not None:

@@ -12,7 +12,7 @@ import socket
 from typing import NamedTuple
 
 from pastebox.config.bind import UNIX
-from pastebox.config.locate import Located
+from pastebox.config.locate import Located, ini_names
 from pastebox.config.model import Bind, ConfigSpec
 from pastebox.errors import ConfigError, PasteboxError
 from pastebox.master.doors import Doors
@@ -52,7 +52,9 @@ def head_start(request: ServeRequest) -> HeadStart:
         PasteboxError: what keeps it from being served.
     """
     located, settings = find(request)
-    spec = located.spec or _generated(settings)
+    spec = located.spec
+    if spec is None and not (settings.mode == "daemon" and ini_names(settings.instances_dir)):
+        spec = _generated(settings)
     prepared = None
     # A hook may write what is read here, or export what it refers to. Who sleeps to be diagnosed
     # may have an INI that cannot be read, and needs no address.

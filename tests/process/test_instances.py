@@ -66,7 +66,7 @@ class Instances:
             "PASTEBOX_RUN_DIR": self.run_dir,
             "PASTEBOX_PORT": str(free_port()),
         }
-        self.daemon = self._start(argv=argv, code=CODE, health=True, **places, **settings)
+        self.daemon = self._start(argv=argv, code=CODE, health=True, **places | settings)
         return self.daemon
 
     def listens(self, name: str, count: int = 1) -> None:
@@ -194,6 +194,13 @@ def test_an_ini_beside_instances_is_refused(instances):
     daemon = instances.start("app.ini")
     assert daemon.wait_exit() == 78
     assert "and so are the instances" in daemon.log()
+
+
+def test_instances_without_daemon_mode_are_refused(instances):
+    instances.write("a")
+    daemon = instances.start(PASTEBOX_MODE="foreground")
+    assert daemon.wait_exit() == 78
+    assert "expected PASTEBOX_MODE=daemon" in daemon.log()
 
 
 def test_nothing_but_refused_instances_is_a_refused_start(instances):
