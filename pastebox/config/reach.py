@@ -46,8 +46,23 @@ def app_closure(documents: Documents, parser: IniParser, name: str) -> list[Reac
     return _closure(documents, parser, candidates(parser.sections(), APP_PREFIXES, name), _BEHIND)
 
 
-def everything(documents: Documents, parser: IniParser, name: str) -> list[Reached]:
-    """Return what serving ``name`` can touch: application, server, logging, ``[pastebox]``."""
+class Unopened(NamedTuple):
+    """A file that an option names, or only seems to name, and that could not be opened."""
+
+    option: str
+    error: PasteboxError
+
+
+def everything(
+    documents: Documents,
+    parser: IniParser,
+    name: str,
+    unopened: dict[str, Unopened] | None = None,
+) -> list[Reached]:
+    """Return what serving ``name`` can touch: application, server, logging, ``[pastebox]``.
+
+    What could not be opened is put into ``unopened``, by its path.
+    """
     names = parser.sections()
     server = candidates(names, SERVER_PREFIXES, name) or candidates(names, SERVER_PREFIXES, "main")
     start = [
@@ -55,7 +70,7 @@ def everything(documents: Documents, parser: IniParser, name: str) -> list[Reach
         *server,
         *(section for section in names if _LOGGING.match(section) or section == "pastebox"),
     ]
-    return _closure(documents, parser, start, _BEHIND + SERVER_PREFIXES)
+    return _closure(documents, parser, start, _BEHIND + SERVER_PREFIXES, unopened)
 
 
 def missing(reached: Iterable[Reached]) -> list[Missing]:
@@ -88,6 +103,7 @@ def _closure(
     parser: IniParser,
     start: Iterable[str],
     families: tuple[tuple[str, ...], ...],
+    unopened: dict[str, Unopened] | None = None,
 ) -> list[Reached]:
     opened = {parser.filename: parser}
     seen: dict[tuple[str, str], Reached] = {}
@@ -98,9 +114,13 @@ def _closure(
         if key in seen:
             continue
         seen[key] = here
-        for uri_file, name in _mentions(here):
-            target = _open(documents, opened, here.parser, uri_file)
-            if target is None:
+        for option, uri_file, name in _mentions(here):
+            try:
+                target = _open(documents, opened, here.parser, uri_file)
+            except PasteboxError as error:
+                # the loader says it, with the place, when it is really used
+                if unopened is not None and error.file is not None:
+                    unopened[error.file] = Unopened(option, error)
                 continue
             sections = candidates(target.sections(), families, name)
             queue.extend(Reached(target, section) for section in sections)
@@ -109,8 +129,8 @@ def _closure(
     return list(seen.values())
 
 
-def _mentions(here: Reached) -> Iterator[tuple[str | None, str]]:
-    """Yield the ``(config: URI or None, section name)`` pairs that a section's values hold."""
+def _mentions(here: Reached) -> Iterator[tuple[str, str | None, str]]:
+    """Yield option, ``config:`` URI or ``None``, and section name that a section's values hold."""
     parser, section = here
     if section != DEFAULT and section.partition(":")[0] not in _LOADED:
         return
@@ -122,22 +142,19 @@ def _mentions(here: Reached) -> Iterator[tuple[str | None, str]]:
         for word in _WORDS.split(str(value)):
             scheme = word.partition(":")[0].lower()
             if scheme == "config":
-                yield word, word.partition("#")[2] or "main"
+                yield option, word, word.partition("#")[2] or "main"
             elif word:
-                yield None, word
+                yield option, None, word
 
 
 def _open(
     documents: Documents, opened: dict[str, IniParser], here: IniParser, uri: str | None
-) -> IniParser | None:
+) -> IniParser:
     if uri is None:
         return here
-    try:
-        path, _ = include_path(uri, here.filename.rpartition("/")[0])
-        if path not in opened:
-            opened[path] = documents.included(path, _inherited(here))
-    except PasteboxError:
-        return None  # the loader says it, with the place, when it is really used
+    path, _ = include_path(uri, here.filename.rpartition("/")[0])
+    if path not in opened:
+        opened[path] = documents.included(path, _inherited(here))
     return opened[path]
 
 

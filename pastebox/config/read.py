@@ -7,7 +7,7 @@ from pastebox.config import reach
 from pastebox.config.document import Documents, documents
 from pastebox.config.model import AppSource, Origin
 from pastebox.config.parser import IniParser
-from pastebox.errors import ConfigError
+from pastebox.errors import ConfigError, PasteboxError
 from pastebox.option import Given
 
 
@@ -18,11 +18,16 @@ class Config(NamedTuple):
         source: the recipe it was read by.
         parser: the sections; a ConfigParser, so ``logging.config.fileConfig`` takes it.
         documents: what opens included files.
+        unopened: files that are named, or seem to be, and cannot be opened; known once
+            :meth:`reached` has looked.
+        looked_up: what :meth:`reached` has found.
     """
 
     source: AppSource
     parser: IniParser
     documents: Documents
+    unopened: dict[str, reach.Unopened]
+    looked_up: list[reach.Reached]
 
     def sections(self) -> list[str]:
         """Return the names of the sections, in the order of the file."""
@@ -62,8 +67,24 @@ class Config(NamedTuple):
         return reach.missing(self.reached())
 
     def reached(self) -> list[reach.Reached]:
-        """Return the sections that serving can touch, included files as well."""
-        return reach.everything(self.documents, self.parser, self.source.spec.name)
+        """Return the sections that serving can touch, included files as well.
+
+        The files are read the first time, and stay as they were then.
+        """
+        if not self.looked_up:
+            name = self.source.spec.name
+            found = reach.everything(self.documents, self.parser, name, self.unopened)
+            self.looked_up.extend(found)
+        return self.looked_up
+
+    def lost(self, before: "Config") -> PasteboxError | None:
+        """Return why a file is missing here that ``before`` had, or that this one is made of."""
+        had = {one.parser.filename for one in before.reached()}
+        self.reached()
+        for path, (option, error) in self.unopened.items():
+            if path in had or (option == "use" and path not in before.unopened):
+                return error
+        return None
 
     def digest(self, name: str) -> str:
         """Return a fingerprint of everything that the application ``name`` depends on."""
@@ -105,7 +126,7 @@ def read_leniently(source: AppSource, environ: Mapping[str, str]) -> Config:
         NoPermissionError: a file may not be read.
     """
     opener = documents(source, environ)
-    return Config(source, opener.main(), opener)
+    return Config(source, opener.main(), opener, {}, [])
 
 
 def refuse_missing(found: list[reach.Missing]) -> None:

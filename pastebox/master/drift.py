@@ -117,7 +117,10 @@ class Drift:
         # What a new file brings is watched from now on as well.
         facts.files = list(dict.fromkeys([*facts.files, *later.files]))
         self._stamps = stamps(self._served.config, facts.files)
-        if not changed:
+        lost = fresh.config.lost(self._served.config)
+        if lost is not None:
+            self._refused(lost)
+        elif not changed:
             if self._acted_on:
                 log.info("the configuration is again the one that is served")
             stays = ", ".join(self._stays(self._served))

@@ -13,8 +13,8 @@ from pastebox.settings import options
 def files_of(config: Config, environ: Mapping[str, str]) -> list[str]:
     """Return them in order: INI, includes, overlays, secrets, the files of ``_FILE`` variables.
 
-    A secret that is not there yet is among them; overlays that may come are in the directory
-    :attr:`AppSource.overlay_dir`, which is not.
+    A secret or an include that is not there yet is among them; overlays that may come are in the
+    directory :attr:`AppSource.overlay_dir`, which is not.
     """
     return list(dict.fromkeys(os.path.abspath(path) for path in _files(config, environ) if path))
 
@@ -28,6 +28,7 @@ def _files(config: Config, environ: Mapping[str, str]) -> Iterator[str]:
         for places in parser.written.values():
             for place in places:
                 yield place.file or ""
+    yield from config.unopened
     yield from overlays_in(config.source.overlay_dir)
     for parser, section in reached:
         for option in parser.own_options(section):

@@ -157,3 +157,45 @@ def test_configuration_that_cannot_be_read_harms_nothing(watched, harm):
     watched.look()
     assert watched.note.text.startswith("changed, and cannot be served: ")
     assert watched.done == []
+
+
+def test_include_that_cannot_be_read_harms_nothing_until_it_can(watched, tmp_path):
+    include = tmp_path / "include.ini"
+    watched.save("paste.app_factory = nowhere:main", f"use = config:{include}")
+    assert f"cannot be served: {include}: " in watched.note.text
+    assert watched.done == []
+    include.write_text("[app:main]\npaste.app_factory = nowhere:main\n")
+    watched.look()
+    assert watched.done == ["configuration"]
+
+
+def test_include_that_goes_away_harms_nothing(watched, tmp_path):
+    include = tmp_path / "include.ini"
+    include.write_text("[app:main]\npaste.app_factory = nowhere:main\n")
+    watched.ini.write_text(
+        INI.replace("paste.app_factory = nowhere:main", f"use = config:{include}")
+    )
+    watched.drift.serves(watched.read())
+    watched.look()
+    include.unlink()
+    watched.look()
+    assert f"cannot be served: {include}: " in watched.note.text
+    assert watched.done == []
+
+
+def test_include_that_changes_before_the_first_look_has_changed(watched, tmp_path):
+    """What counts is what was loaded, not what is found later."""
+    include = tmp_path / "include.ini"
+    include.write_text("[app:main]\npaste.app_factory = nowhere:main\nword = one\n")
+    watched.ini.write_text(
+        INI.replace("paste.app_factory = nowhere:main", f"use = config:{include}")
+    )
+    watched.drift.serves(watched.read())
+    include.write_text("[app:main]\npaste.app_factory = nowhere:main\nword = two\n")
+    watched.look()
+    assert watched.done == ["configuration"]
+
+
+def test_text_that_only_looks_like_an_include_is_in_nobodys_way(watched):
+    watched.save("word = one", "word = config:/no/such/file.ini")
+    assert watched.done == ["configuration"]

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 def make_app(global_conf, **local_conf):
     """Return the application; ``text`` is what it answers."""
     pages = {"/": _hello(local_conf.get("text", "hello")), "/slow": _slow, "/orphan": _orphan}
+    pages["/options"] = lambda environ: [repr(sorted(local_conf.items())).encode()]
 
     def app(environ, start_response):
         if environ["PATH_INFO"] == "/broken":
