@@ -69,6 +69,8 @@ class Reload:
         """
         if self._fleet.is_stopping or present is None or not self._fleet.generations:
             log.warning("reload ignored: nothing is served")
+            if not self._fleet.is_stopping:
+                self._tell_systemd(X_PASTEBOX_EXIT=ExitCode.TEMPORARY)
             return
         is_busy = len(self._fleet.generations) > 1 or self._fleet.serving is None
         self._is_wanted = is_busy and not at_once

@@ -77,10 +77,12 @@ class Service:
             for message in told.receive():
                 if message.pid != self.pid:
                     continue
+                is_ready = message.fields.get("READY") == "1"
                 is_ours = is_ours or message.fields.get("RELOADING") == "1"
-                if is_ours and message.fields.get("READY") == "1":
+                status = message.fields.get("X_PASTEBOX_EXIT", "")
+                if (is_ready and is_ours) or (status and not is_ready):  # done, or ignored
                     show()
-                    return int(message.fields.get("X_PASTEBOX_EXIT", "0"))
+                    return int(status or 0)
             show()
             self._look(_TURN_S)
         return None

@@ -98,6 +98,14 @@ def test_restart_with_a_setting_of_the_master_takes_another_process(service):
     assert service.pid != pid
 
 
+def test_restart_of_one_that_serves_nothing_takes_another_process(service):
+    """It ignores HUP, and says so instead of leaving the caller in wait."""
+    service.start("--mode", "sleep")
+    pid = service.pid
+    assert service.say("app.ini", "--mode", "sleep", "restart").returncode == 0
+    assert service.pid != pid
+
+
 @pytest.mark.parametrize(
     ("name", "text", "code", "told"),
     [

@@ -189,10 +189,11 @@ def test_socket_survives_a_reload_and_the_way_into_the_background(tmp_path):
 def test_systemds_own_tool_activates_it_by_the_first_connection(tmp_path):
     tool = tool_of_systemd("systemd-socket-activate")
     service, port = Background(tmp_path), free_port()
+    # The tool hands on nothing of its own environment but what it is told to.
+    environ = [f"--setenv={name}={value}" for name, value in service.environ().items()]
     with subprocess.Popen(
-        [tool, "-l", f"127.0.0.1:{port}", *service.command("app.ini")],
+        [tool, "-l", f"127.0.0.1:{port}", *environ, *service.command("app.ini")],
         cwd=tmp_path,
-        env=service.environ(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
