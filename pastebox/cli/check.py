@@ -14,6 +14,8 @@ from pastebox.config.read import refuse_missing
 from pastebox.config.render import redact
 from pastebox.config.server import server_spec
 from pastebox.config.source import load_app
+from pastebox.daemon.programs import WEB, Program
+from pastebox.daemon.sections import read_programs
 from pastebox.errors import AppError, ExitCode, PasteboxError
 from pastebox.process.report import report
 from pastebox.runners.options import reach_note
@@ -71,8 +73,13 @@ def _errors(
 
     if not missing_was_said:
         yield from _raised(server)
+        yield from _raised(lambda: _refuse_programs(mounted, environ))
         if with_app:
             yield from _raised(lambda: _load(mounted, environ))
+
+
+def _refuse_programs(mounted: Mounted, environ: Mapping[str, str]) -> None:
+    read_programs(mounted.config, Program(WEB, ("pastebox",)), environ)
 
 
 def _reach(mounted: Mounted, environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -127,6 +127,8 @@ def _settled(client: Client, name: str) -> Facts:
 def _update(client: Client, as_json: bool, stdout: TextIO) -> int:  # noqa: FBT001  # a flag
     try:
         done = client.call("pastebox.update")
+        while client.call("pastebox.is_updating"):
+            time.sleep(_LOOK_AGAIN_S)
     except xmlrpc.client.Fault as fault:
         raise PasteboxError(f"nothing is changed: {fault.faultString}") from fault
     refused = done["refused"]

@@ -1,9 +1,7 @@
 """What the control socket answers: supervisor's own calls, and ours in a namespace of their own."""
 
-from collections.abc import Callable
 from typing import Any
 
-from supervisor.http import NOT_DONE_YET
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.states import ProcessStates, SupervisorStates, getProcessStateDescription
 from supervisor.xmlrpc import Faults, RPCError
@@ -61,21 +59,19 @@ class PasteboxCalls:
         self._process(name)
         return bool(self._supervision.reload(name))
 
-    def update(self) -> Callable[[], Any]:
-        """Carry out what the configuration says now; answer when nothing waits any more."""
+    def update(self) -> dict[str, list[str]]:
+        """Begin to carry out what the configuration says now; return the names that it touches."""
         if self._supervision.options.mood < SupervisorStates.RUNNING:
             raise RPCError(Faults.SHUTDOWN_STATE)
         try:
             done = self._supervision.update()
         except PasteboxError as error:
             raise RPCError(Faults.CANT_REREAD, error.render()) from None
-        facts = {name: list(names) for name, names in done._asdict().items()}
+        return {name: list(names) for name, names in done._asdict().items()}
 
-        def answer() -> Any:
-            return facts if self._supervision.changes.is_done else NOT_DONE_YET
-
-        answer.delay = 0.05  # type: ignore[attr-defined]  # how supervisor knows when to ask again
-        return answer
+    def is_updating(self) -> bool:
+        """Return whether an update waits for the end of a program."""
+        return not self._supervision.changes.is_done
 
     def _process(self, name: str) -> Any:
         for process in self._supervision.processes():

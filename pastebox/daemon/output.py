@@ -67,15 +67,11 @@ class Sink:
         # No O_NONBLOCK: the file description may be shared with the shell that started us.
         poll = select.poll()
         poll.register(self.fd, select.POLLOUT)
-        written = 0
-        view = memoryview(bytes(self._queue))
         try:
-            while written < len(view) and poll.poll(wait_ms):
-                written += os.write(self.fd, view[written : written + _ATOMIC])
+            while self._queue and poll.poll(wait_ms):
+                del self._queue[: os.write(self.fd, self._queue[:_ATOMIC])]
         except OSError:  # nobody reads it any more, and there is nobody to tell
             self._break()
-            return
-        del self._queue[:written]
 
     def _break(self) -> None:
         self._is_broken = True

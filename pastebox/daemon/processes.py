@@ -66,11 +66,21 @@ class OurProcess(Subprocess):  # type: ignore[misc]  # supervisor has no types
     @property
     def is_changing(self) -> bool:
         """Whether the loop should look at it again soon."""
-        return self.state in (
-            ProcessStates.STARTING,
-            ProcessStates.BACKOFF,
-            ProcessStates.STOPPING,
-        ) or (self.state == ProcessStates.STOPPED and not self.laststart)
+        return (
+            self.state
+            in (
+                ProcessStates.STARTING,
+                ProcessStates.BACKOFF,
+                ProcessStates.STOPPING,
+            )
+            or self._is_new
+        )
+
+    @property
+    def _is_new(self) -> bool:
+        """Whether it is to be started for the first time."""
+        is_idle = self.state == ProcessStates.STOPPED and not self.laststart
+        return is_idle and bool(self.config.autostart)
 
     def change_state(self, new_state: int, expected: bool = True) -> Any:  # noqa: FBT001, FBT002  # supervisor's
         """Note when the state changed."""
@@ -199,9 +209,8 @@ class OurProcess(Subprocess):  # type: ignore[misc]  # supervisor has no types
             self.kill(signal.SIGKILL)
         if self.config.options.mood < SupervisorStates.RUNNING:
             return
-        is_new = self.state == ProcessStates.STOPPED and not self.laststart
         is_due = self.state == ProcessStates.BACKOFF and now >= self._retry_at
-        if (is_new and self.config.autostart) or is_due:
+        if self._is_new or is_due:
             self._start()
 
 

@@ -61,6 +61,7 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
         self._order: StopOrder[OurProcess] | None = None
         self._told: list[OurProcess] = []
         self._exit_code: int | None = None
+        self._is_told = False
         poll = options.poller.poll
         options.poller.poll = lambda longest: poll(min(longest, self._patience()))
 
@@ -184,14 +185,15 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
 
     def stop(self, reason: str) -> None:
         """Begin to stop; the second call stops at once."""
-        if self.options.mood < SupervisorStates.RUNNING and self._order is not None:
+        was_told, self._is_told = self._is_told, True
+        if was_told and self._order is not None:
             log.warning("stopping now reason=%s", reason)
             self._order.hurry(_HURRY_S)
             for process in self._told:
                 process.end_by(self._order.deadline)
             return
         log.info("stopping reason=%s deadline=%ds", reason, self._plan.daemon.stop_seconds)
-        self.options.mood = SupervisorStates.SHUTDOWN
+        self.options.mood = SupervisorStates.SHUTDOWN  # whatever it was doing
 
     def ordered_stop_groups_phase_1(self) -> None:
         """Tell those to stop whose turn it is."""
