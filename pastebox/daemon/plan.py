@@ -38,25 +38,26 @@ class Plan(NamedTuple):
     refused: tuple[str, ...] = ()
 
 
-def make_plan(request: ServeRequest, spec: ConfigSpec, directory: str) -> Plan:
+def make_plan(request: ServeRequest, spec: ConfigSpec, directory: str, listener: str = "") -> Plan:
     """Read the INI and say what runs.
 
     Args:
         request: what the command line asks for.
         spec: the INI.
         directory: where the control socket is.
+        listener: where the application says that it is ready, if somebody wants to know.
 
     Raises:
         PasteboxError: the INI, one of its programs or a setting is wrong.
     """
     prepared = prepare(request, spec, find(request)[1])
-    web = web_program(request, directory)
+    web = web_program(request, directory, listener)
     programs = read_programs(prepared.config, web, request.environ)
     settings = prepared.settings
     return Plan(programs, daemon_of(settings, directory), settings)
 
 
-def web_program(request: ServeRequest, directory: str) -> Program:
+def web_program(request: ServeRequest, directory: str, listener: str) -> Program:
     """Return the program that serves the application; first boot and its hooks are done."""
     own = {"mode": "foreground", "setup": "never", "hooks_dir": os.path.join(directory, "none")}
     words = [*ourselves(), "serve", *filter(None, [request.argument])]
@@ -65,10 +66,11 @@ def web_program(request: ServeRequest, directory: str) -> Program:
         words.append(f"--{name.replace('_', '-')}={own.get(name, value)}")
     for section, pair in request.sets:
         words += ["--set", section, pair]
+    environment = {f"PASTEBOX_{name.upper()}": value for name, value in own.items()}
     return Program(
         name=WEB,
         command=tuple(words),
-        environment={f"PASTEBOX_{name.upper()}": value for name, value in own.items()},
+        environment=environment | ({"NOTIFY_SOCKET": listener} if listener else {}),
         essential=True,
         reload_signal="HUP",
     )

@@ -10,6 +10,7 @@ from typing import TextIO, cast
 
 from pastebox.daemon.instances_plan import instances_plan
 from pastebox.daemon.plan import Plan, leave_to_programs, make_plan
+from pastebox.daemon.relay import Relay
 from pastebox.daemon.render import render
 from pastebox.daemon.rundir import CONFIG, make_run_dir, run_dir
 from pastebox.errors import UnavailableError
@@ -43,9 +44,10 @@ def run(request: ServeRequest, start: HeadStart, signals: SignalQueue) -> int:
         )
     directory = run_dir(settings, request.environ)
     make_run_dir(directory)
+    relay = Relay.take(request.environ, directory)
     instances = instances_plan(request, start, directory)
     if instances is not None:  # each does first boot, and runs its hooks, by itself
-        return _supervise(instances(), instances, directory, signals)
+        return _supervise(instances(), instances, directory, signals, relay)
     spec = start.located.spec
     if start.settled:
         log.info("first boot: nothing to do: %s", start.settled)
@@ -67,15 +69,21 @@ def run(request: ServeRequest, start: HeadStart, signals: SignalQueue) -> int:
     assert spec is not None  # noqa: S101  # first boot made an INI, or refused
 
     def replan() -> Plan:
-        return make_plan(request, spec, directory)
+        return make_plan(request, spec, directory, relay.address if relay else "")
 
     plan = replan()
     leave_to_programs(request.environ)
-    code = _supervise(plan, replan, directory, signals)
+    code = _supervise(plan, replan, directory, signals, relay)
     return last_hooks.run(plan.settings, request.environ, code)
 
 
-def _supervise(plan: Plan, replan: Callable[[], Plan], directory: str, signals: SignalQueue) -> int:
+def _supervise(
+    plan: Plan,
+    replan: Callable[[], Plan],
+    directory: str,
+    signals: SignalQueue,
+    relay: Relay | None,
+) -> int:
     """Run everything; once more from the beginning where ``supervisorctl reload`` says so."""
     tempfile.tempdir = directory  # supervisor asks for one, and the root may be read-only
     from pastebox.daemon.output import SinkStream, Streams  # noqa: PLC0415  # daemon mode only
@@ -92,7 +100,7 @@ def _supervise(plan: Plan, replan: Callable[[], Plan], directory: str, signals: 
     while True:
         write_atomically(path, render(plan.programs, plan.daemon).encode(), mode=0o600)
         is_json = settings.log_format == "json"
-        run = Supervision(path, plan, replan, signals, streams, as_json=is_json)
+        run = Supervision(path, plan, replan, signals, streams, relay, as_json=is_json)
         log.info(
             "supervising programs=%s control=%s",
             ",".join(group.name for group in run.options.process_group_configs),

@@ -16,6 +16,7 @@ from pastebox.daemon.output import Streams
 from pastebox.daemon.plan import Plan
 from pastebox.daemon.processes import OurProcess
 from pastebox.daemon.programs import WEB
+from pastebox.daemon.relay import Relay
 from pastebox.daemon.update import Changes, Update
 from pastebox.errors import ExitCode, PasteboxError
 from pastebox.process.signals import STOPPING, SignalQueue
@@ -37,6 +38,7 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
         replan: returns what is to run now; it raises ``PasteboxError``.
         signals: where signals arrive.
         streams: where output goes.
+        relay: who passes on what the application says of itself, if somebody listens.
         as_json: each line of output is a JSON object.
     """
 
@@ -47,6 +49,7 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
         replan: Callable[[], Plan],
         signals: SignalQueue,
         streams: Streams,
+        relay: Relay | None = None,
         *,
         as_json: bool = False,
     ) -> None:
@@ -58,6 +61,9 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
         self._replan = replan
         self._signals = signals
         self._streams = streams
+        self._relay = relay
+        if relay is not None:
+            relay.is_heard = self._is_application
         self._order: StopOrder[OurProcess] | None = None
         self._told: list[OurProcess] = []
         self._exit_code: int | None = None
@@ -72,6 +78,8 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
             PasteboxError: the configuration is wrong, or the control socket cannot be had.
         """
         self.options.make_logger()
+        if self._relay is not None and all(one.name != WEB for one in self._plan.programs):
+            self._relay.tell(READY=1)  # nobody else would
         try:
             self.run()
         except asyncore.ExitNow:
@@ -94,8 +102,10 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
 
     def get_process_map(self) -> dict[int, Any]:
         """Return what the loop waits for: processes, our output, and signals."""
+        relay = {self._relay.fileno(): self._relay} if self._relay is not None else {}
         return {
             **super().get_process_map(),
+            **relay,
             **self.options.lingering,
             **self._streams.dispatchers(),
             self._signals.fileno(): _Wake(),
@@ -118,8 +128,14 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
                 self._hang_up()
             elif number == signal.SIGUSR1:
                 log.info("USR1 has no effect here: programs have log files of their own")
+        if self._relay is not None:
+            self._relay.beat()
         if self.options.mood >= SupervisorStates.RUNNING:
             self.changes.go_on()
+
+    def _is_application(self, pid: int) -> bool:
+        web = self.process_groups.get(WEB)
+        return web is not None and any(one.pid == pid for one in web.processes.values())
 
     def _hang_up(self) -> None:
         """Update, and reload the application, as in the foreground."""
@@ -198,6 +214,8 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
     def ordered_stop_groups_phase_1(self) -> None:
         """Tell those to stop whose turn it is."""
         if self._order is None:
+            if self._relay is not None:
+                self._relay.tell(STOPPING=1)
             groups = sorted(self.process_groups.values(), key=_priority, reverse=True)
             steps = [
                 [process for group in step for process in group.processes.values()]
