@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from app_process import wait_until
+from dap_client import DapClient
 from wiki_reader import Reader
 
 ROOT = Path(__file__).parents[2]
@@ -84,7 +85,7 @@ def tree(image: str, secrets_dir: Path, build_secrets: list[str], tmp_path: Path
         "DEV_UID": str(WORKER),
         "DEV_GID": str(WORKER),
     }
-    ports = dict.fromkeys(("PORT", "HEALTH_PORT", "LIVERELOAD_PORT"), "0")
+    ports = dict.fromkeys(("PORT", "HEALTH_PORT", "LIVERELOAD_PORT", "DEBUGPY_PORT"), "0")
     tree = Tree(tmp_path / "tree", {**os.environ, **given, **ports})
     try:
         yield tree
@@ -148,6 +149,7 @@ def test_an_edit_on_the_host_is_answered_by_the_container(tree, tmp_path):
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives the source to somebody else")
 def test_what_a_container_writes_to_the_mounted_source_is_its_owners(tree):
+    tree.environ["PASTEBOX_DEBUGPY"] = "5678"
     for path in [tree.source, *tree.source.rglob("*")]:
         os.chown(path, WORKER, WORKER)
     tree.do("--profile", "mounted", "up", "--detach", "--build", timeout=500)
@@ -158,3 +160,6 @@ def test_what_a_container_writes_to_the_mounted_source_is_its_owners(tree):
     assert owners == {(WORKER, WORKER)}
     assert (tree.source / "made").exists()
     assert not list(tree.source.rglob("__pycache__"))
+    port = tree.do("--profile", "mounted", "port", "mounted", "5678").rpartition(":")[2]
+    with DapClient(int(port)) as debugger:
+        assert debugger.ask("initialize", adapterID="debugpy", clientID="test")

@@ -49,8 +49,8 @@ def run(changes, clients, ports):
             PASTEBOX_ON_CONFIG_CHANGE="reload",
             PASTEBOX_ACCESS_LOG="off",
         ).wait_listening()
+        over, seen, times = threading.Event(), Counter(), []
         try:
-            over, seen, times = threading.Event(), Counter(), []
             ports = ports if ports[0] else [app.port]
             one = (load_either, app, ports) if len(ports) > 1 else (load, app)
             calls = [Call(*one, over, seen) for _ in range(clients)]
@@ -67,7 +67,11 @@ def run(changes, clients, ports):
             for call in calls:
                 call.result()
             code = app.stop()
+        except AssertionError:
+            print(*app.log().splitlines()[-40:], sep="\n", file=sys.stderr)
+            raise
         finally:
+            over.set()
             app.kill()
     print(f"changes={len(times)} ports={len(ports)} requests={dict(seen)} exit={code}")
     print(f"  from the change to its effect: median {median(times):.2f} worst {max(times):.2f} s")

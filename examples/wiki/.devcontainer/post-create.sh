@@ -4,4 +4,4 @@ set -eu
 secret=$PASTEBOX_SECRETS_DIR/session_secret
 mkdir -p "$PASTEBOX_SECRETS_DIR"
 [ -s "$secret" ] || python -c 'import secrets; print(secrets.token_urlsafe(32), end="")' >"$secret"
-pip install --quiet --editable '.[postgresql,test]' debugpy
+pip install --quiet --editable '.[postgresql,test]'
