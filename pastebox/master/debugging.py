@@ -37,6 +37,7 @@ class _Session:
         self.generation = 0
         self.port = 0
         self.is_prompt = False
+        self.has_turn = False
         self.line = b""
 
 
@@ -159,8 +160,8 @@ class Debugging:
 
     def _give_turn(self) -> None:
         first = self._at_prompt()
-        if first is not None and first.line:
-            first.line = b""
+        if first is not None and not first.has_turn:
+            first.has_turn = True
             with contextlib.suppress(OSError):
                 first.connection.send(b"g")
 

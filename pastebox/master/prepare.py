@@ -119,7 +119,7 @@ def prepare(request: ServeRequest, spec: ConfigSpec, early: Settings) -> Prepare
         per_cpu=info.workers_per_cpu,
     )
     if settings.debugpy is not None:
-        workers, why = _debugged_count(settings, info, workers), ""
+        workers, why = _debugged_count(settings, info, workers)
     prepared = Prepared(settings, source, config, server, runner, binds, request.environ, workers)
     notes = [why, _about_cpus(prepared)] if settings.cpu_affinity == "auto" else [why]
     return prepared._replace(spec=server._replace(notes=(*server.notes, *filter(None, notes))))
@@ -163,8 +163,8 @@ def _check_development(settings: Settings) -> None:
         )
 
 
-def _debugged_count(settings: Settings, info: RunnerInfo, workers: int) -> int:
-    """Return how many processes serve under a debugger: it stops one.
+def _debugged_count(settings: Settings, info: RunnerInfo, workers: int) -> tuple[int, str]:
+    """Return how many processes serve under a debugger, and why: it stops one.
 
     Raises:
         ConfigError: somebody wants more of them.
@@ -183,7 +183,7 @@ def _debugged_count(settings: Settings, info: RunnerInfo, workers: int) -> int:
             found=f"workers = {workers} by {settings.origin('workers')}",
             expected="one worker",
         )
-    return 1
+    return 1, f"workers=1 instead of {workers}: a debugger stops one" if workers > 1 else ""
 
 
 def recycled_by_itself(

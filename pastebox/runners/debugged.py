@@ -115,7 +115,7 @@ class Hook:
         frame = sys._getframe(1)  # noqa: SLF001  # as pdb.set_trace does
         if self._attached is not None and self._attached():
             _stop_in_debugger(frame)
-        elif os.isatty(0):
+        elif _has_terminal():
             from pastebox.runners.prompt import Prompt  # noqa: PLC0415  # imports pdb
 
             prompt = Prompt(self._sessions, self._local)
@@ -129,6 +129,14 @@ class Hook:
                 frame.f_code.co_filename,
                 frame.f_lineno,
             )
+
+
+def _has_terminal() -> bool:
+    """Whether somebody can type here; a job in a shell's background would be stopped by reading."""
+    try:
+        return os.isatty(0) and os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:  # it is the terminal of another session
+        return False
 
 
 def _stop_in_debugger(frame: FrameType) -> None:

@@ -1,6 +1,8 @@
 """``breakpoint()`` on the terminal: pdb has it, one prompt at a time, and no timeout ends it."""
 
 import os
+import signal
+import sys
 import termios
 
 import pytest
@@ -116,6 +118,27 @@ def test_second_interrupt_ends_a_prompt_and_leaves_the_terminal_as_it_was(termin
     os.write(app.terminal, b"\x03")
     assert app.wait_exit() == 124
     assert termios.tcgetattr(app.terminal) == before
+
+
+def test_job_in_the_background_is_not_stopped_by_a_breakpoint(terminal):
+    """A shell's ``&``: whoever reads the terminal from there is stopped by the kernel."""
+    background = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGTTOU, signal.SIG_IGN)\n"
+        "shell = os.getpid()\n"
+        "if not os.fork():\n"
+        "    os.setpgid(0, 0)\n"
+        "    os.execv(sys.argv[1], sys.argv[1:])\n"
+        "os._exit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+    )
+    app = terminal(wrapper=(sys.executable, "-S", "-c", background))
+    (job,) = app.children()
+    try:
+        assert app.get().text == "one"
+        app.wait_log("breakpoint passed by: there is neither a terminal")
+    finally:
+        os.kill(job, signal.SIGTERM)
+    assert app.wait_exit() == 0
 
 
 def test_code_without_dev_has_python_s_own_breakpoint(serve):
