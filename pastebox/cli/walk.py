@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Iterator, Mapping
 
 from pastebox.cli.mounted import located, source_of, words_of
-from pastebox.config.locate import Located
+from pastebox.config.locate import Located, ini_names
 from pastebox.config.model import Origin, ServerSpec
 from pastebox.config.parser import DEFAULT
 from pastebox.config.read import Config, read_leniently, refuse_missing
@@ -43,9 +43,14 @@ class Walk:
 
     def steps(self) -> tuple[tuple[str, Step], ...]:
         """Return the titles and the steps, in order."""
-        return (
+        begin = (
             ("entrypoint: what runs", self.entrypoint),
             ("settings: argument, environment, [pastebox], default", self.resolved),
+        )
+        if self.settings.mode == "daemon" and ini_names(self.settings.instances_dir):
+            return *begin, ("instances: each INI of a directory", self.instances)
+        return (
+            *begin,
             ("locate: which INI", self.locate),
             ("boot: configuration and setup of the first start", self.boot),
             ("load: the application", self.load),
@@ -93,6 +98,32 @@ class Walk:
         yield f"{len(options()) - len(given)} others have their default"
         for name, near in unknown_names(self.environ):
             yield f"warning: {name} is not a setting" + (f", did you mean {near}?" if near else "")
+
+    def instances(self) -> Lines:
+        """Say what each instance is, and why a file is none; ``explain`` of its INI says more."""
+        from pastebox.daemon.instances import base_of, find, refuse_beside  # noqa: PLC0415  # rare
+        from pastebox.daemon.rundir import run_dir  # noqa: PLC0415  # likewise
+        from pastebox.master.request import ServeRequest  # noqa: PLC0415  # likewise
+
+        if self.located is not None and self.located.looked_at:
+            refuse_beside(self.located.spec, self.settings)
+        words, sets = words_of(self.namespace), getattr(self.namespace, "sets", ())
+        request = ServeRequest(
+            None,
+            self.namespace.arguments,
+            words.variables,
+            tuple((section, pair) for section, pair in sets),
+            dict(self.environ),
+        )
+        base = base_of(request, self.settings, run_dir(self.settings, self.environ))
+        found = find(base, self.environ)
+        for one in found.instances:
+            yield f"{one.name}: {one.path} on {', '.join(map(str, one.binds))}, in {one.data_dir}"
+        for bad in found.refused:
+            self.exit_code = self.exit_code or (bad.code if base.fail == "any" else 0)
+            yield f"{bad.name} is refused: {bad.error}"
+        if not found.instances:
+            self.exit_code = found.refused[0].code
 
     def locate(self) -> Lines:
         """Say which INI it is, who chose it, and what lies over it."""

@@ -56,6 +56,20 @@ def base_of(request: ServeRequest, settings: Settings, run_dir: str) -> Base:
     )
 
 
+def refuse_beside(spec: ConfigSpec | None, settings: Settings) -> None:
+    """Refuse an INI that is to be served beside instances.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    if spec is not None:
+        raise ConfigError(
+            f"{spec.path} is to be served ({spec.origin}), and so are the instances of"
+            f" {settings.instances_dir}",
+            hint="move it to them: each *.ini there is served",
+        )
+
+
 def leave_out(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment without what is each instance's own.
 
@@ -195,6 +209,7 @@ def _programs(
     """
     settings = prepared.settings
     full = prepared.environ
+    is_job = settings.setup == "only"  # each ends when it is set up, the whole with the last
     web = Program(
         name=WEB,
         command=(
@@ -203,8 +218,8 @@ def _programs(
             *(word for pair in base.sets for word in ("--set", *pair)),
         ),
         essential=True,
-        together="" if base.fail == "any" else TOGETHER,
-        restart="always",
+        together=TOGETHER if base.fail == "all" or is_job else "",
+        restart="unexpected" if is_job else "always",
         stop_seconds=math.ceil(settings.drain_delay + settings.drain_timeout + SPARE_S),
         reload_signal="HUP",
         digest=Facts(prepared.config, settings, full).digest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import socket
 import sys
@@ -25,6 +26,8 @@ from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
 from pastebox.process.signals import SignalQueue
 from pastebox.process.sockets import bind_sockets
+
+log = logging.getLogger("pastebox.daemon")
 
 TIMEOUT_S = 2.0
 """For the answer of one instance; ``pastebox health`` waits for 2.5 s."""
@@ -137,6 +140,9 @@ def main(argv: Sequence[str]) -> int:
             loop = Loop()
             state = StateFile(run_dir)
             pages = InstancesPort(loop, listen(host, int(port)), state.read)
+            log.info(
+                "health of the instances on %s", host if host.startswith(UNIX) else f"{host}:{port}"
+            )
             loop.on_readable(signals.fileno(), loop.stop)
             loop.run()
             pages.close()

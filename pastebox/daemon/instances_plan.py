@@ -7,10 +7,9 @@ import math
 from collections.abc import Callable, Mapping, MutableMapping
 
 from pastebox.config.locate import ini_names
-from pastebox.daemon.instances import base_of, leave_out, without_files
+from pastebox.daemon.instances import base_of, leave_out, refuse_beside, without_files
 from pastebox.daemon.instances_start import Instances
 from pastebox.daemon.plan import SPARE_S, Plan, daemon_of
-from pastebox.errors import ConfigError
 from pastebox.master.head_start import HeadStart
 from pastebox.master.request import ServeRequest
 
@@ -35,13 +34,7 @@ def instances_plan(
     settings = start.settings
     if not ini_names(settings.instances_dir):
         return None
-    spec = start.located.spec
-    if spec is not None:
-        raise ConfigError(
-            f"{spec.path} is to be served ({spec.origin}), and so are the instances of"
-            f" {settings.instances_dir}",
-            hint="move it to them: each *.ini there is served",
-        )
+    refuse_beside(start.located.spec, settings)
     if start.health is not None:
         start.health.close()
     start.notify.close()

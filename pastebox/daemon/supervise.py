@@ -182,11 +182,18 @@ class Supervision(Supervisor):  # type: ignore[misc]  # supervisor has no types
             names = ",".join(map(name_of, others))
             log.warning("the others go on name=%s exit=%d others=%s", name_of(process), code, names)
             return
+        code = code or self._failure_beside(process)
         self._exit_code = code
         level = logging.ERROR if code else logging.INFO
         name = name_of(process)
         log.log(level, "essential program ended: everything stops name=%s exit=%d", name, code)
         self.options.mood = SupervisorStates.SHUTDOWN
+
+    def _failure_beside(self, process: OurProcess) -> int:
+        """Return with what one of those failed that a process ends the whole together with."""
+        word = process.config.together
+        codes = [one.code for one in self.processes() if word and one.config.together == word]
+        return next(filter(None, codes), 0)
 
     @staticmethod
     def _goes_on_with(other: OurProcess, process: OurProcess) -> bool:

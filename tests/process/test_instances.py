@@ -127,6 +127,7 @@ def test_the_health_port_answers_for_all_and_for_each(instances, tmp_path):
     instances.write("b", port="none")
     daemon = instances.start()
     instances.listens("a")
+    daemon.wait_log(r"^pastebox-health \| .* health of the instances on ")
     wait_until(lambda: daemon.health("/readyz").status == 200, "readiness")
     lines = daemon.health("/readyz?verbose").text.splitlines()
     assert lines[0] == "[+]a ok"
@@ -189,6 +190,20 @@ def test_the_whole_ends_with_the_status_of_what_had_to_serve(instances, fail):
     assert ("the others go on" in daemon.log()) is (fail == "all")
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_job_that_only_sets_up_ends_with_the_last_of_them(instances, tmp_path, fails):
+    instances.write("a")
+    instances.write("b")
+    hook = tmp_path / "hooks/pre-config/10-a.sh"
+    hook.parent.mkdir(parents=True)
+    hook.write_text(f"#!/bin/sh\ncase $PASTEBOX_DATA_DIR in */a) exit {9 * fails} ;; esac\n")
+    hook.chmod(0o755)
+    settings = {"PASTEBOX_SETUP": "only", "PASTEBOX_HOOKS_DIR": f"{tmp_path}/hooks"}
+    daemon = instances.start(PASTEBOX_INSTANCES_FAIL="any", **settings)
+    assert bool(daemon.wait_exit()) is fails
+    assert daemon.log().count(" program started name=b ") == 1
+
+
 def test_an_ini_beside_instances_is_refused(instances):
     instances.write("a")
     daemon = instances.start("app.ini")
@@ -208,3 +223,16 @@ def test_nothing_but_refused_instances_is_a_refused_start(instances):
     daemon = instances.start()
     assert daemon.wait_exit() == 78
     assert 'port: found "none"' in daemon.log()
+
+
+def test_explain_names_each_instance(instances, tmp_path):
+    instances.write("a")
+    instances.write("b", port="none")
+    environ = {"PASTEBOX_MODE": "daemon", "PASTEBOX_INSTANCES_DIR": f"{tmp_path}/i"}
+    words = [sys.executable, "-m", "pastebox", "explain"]
+    answer = subprocess.run(
+        words, env=clean_environ(tmp_path, environ), capture_output=True, text=True, check=True
+    )
+    assert f"a: {tmp_path}/i/a.ini on 127.0.0.1:{instances.ports['a']}, in " in answer.stdout
+    assert "b is refused: " in answer.stdout
+    assert "make-config" not in answer.stdout
