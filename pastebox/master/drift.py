@@ -114,9 +114,9 @@ class Drift:
             self._refused(error)
             return
         changed = facts.differences(later)
-        # What a new file brings is watched from now on as well.
+        # What a new file brings is watched from now on as well. The stamps stay those from before
+        # the reading: a change since then is for the next look.
         facts.files = list(dict.fromkeys([*facts.files, *later.files]))
-        self._stamps = stamps(self._served.config, facts.files)
         lost = fresh.config.lost(self._served.config)
         if lost is not None:
             self._refused(lost)

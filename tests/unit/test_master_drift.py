@@ -70,6 +70,7 @@ class Watched:
         self.request = ServeRequest(str(self.ini), {}, {}, (), {})
         self.loop, self.note = FakeLoop(), DriftNote()
         self.done, self.stays = [], []
+        self.after_reading = lambda: None
         self.served = self.read()
         status = SimpleNamespace(drift=self.note, trouble=lambda _text: None)
         self.drift = Drift(
@@ -87,7 +88,9 @@ class Watched:
     def read(self):
         settings = resolve({}, {})
         located = locate(str(self.ini), settings, environ={}, cwd="/")
-        return prepare(self.request, located.spec, settings)
+        found = prepare(self.request, located.spec, settings)
+        self.after_reading()
+        return found
 
     def end(self, reason):
         self.done.append(reason)
@@ -131,6 +134,20 @@ def test_each_change_of_one_option_is_acted_on(watched):
     watched.save("one", "two")
     watched.save("two", "three")
     assert watched.done == ["reload"] * 3
+
+
+def test_change_right_after_the_reading_is_seen(watched):
+    text = INI.replace("exit", "reload")
+
+    def save_again():
+        watched.after_reading = lambda: None
+        watched.ini.write_text(text.replace("one", "two"))
+
+    watched.after_reading = save_again
+    watched.ini.write_text(text)
+    watched.look()
+    watched.look()
+    assert watched.done == ["reload"] * 2
 
 
 def test_what_took_no_effect_stays_a_drift(watched):
