@@ -12,15 +12,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pastebox import __version__
 from pastebox.cli.verbs import Parsed, read_serve, serve_namespace
-from pastebox.errors import CannotCreateError, ExitCode, PasteboxError
+from pastebox.errors import CannotCreateError, ExitCode, PasteboxError, UsageError
 from pastebox.process import detach, detach_user, output
 from pastebox.process.deadline import Deadline
 from pastebox.process.detached import Service
-from pastebox.process.pidfile import Found, PidFile, inspect, name_of, started_at
+from pastebox.process.pidfile import (
+    Found,
+    PidFile,
+    inspect,
+    name_of,
+    remove_stale,
+    started_at,
+)
 from pastebox.process.report import report
 
 if TYPE_CHECKING:
     from pastebox.master.prepare import Prepared
+    from pastebox.settings import Settings
 
 PID_FILE, LOG_FILE = "pastebox.pid", "pastebox.log"
 WORDS = ("start", "stop", "restart", "status")
@@ -145,9 +153,15 @@ def _start(wish: Wish, serve: Serve) -> int:
         )
     if os.environ.get("NOTIFY_SOCKET"):
         sys.stderr.write("under systemd with Type=notify the service stays in the foreground\n")
+    ahead = _look_ahead(wish.parsed)
+    if _settings(wish.parsed, ahead).mode == "daemon":
+        raise UsageError(
+            "PASTEBOX_MODE=daemon supervises programs in the foreground, for a container",
+            hint="leave the mode out to serve in the background",
+        )
     tail = output.Tail(wish.log_file)
     told = detach.receiver(wish.pid_file)
-    mark = _mark(wish.argv, _look_ahead(wish.parsed))
+    mark = _mark(wish.argv, ahead)
     code = detach.detach(lambda: _serve(wish, serve, mark), told, wish.log_file, tail.show)
     pid = inspect(wish.pid_file).pid
     if code == ExitCode.OK and pid:
@@ -163,7 +177,7 @@ def _stop(wish: Wish, _serve: Serve) -> int:
     if found.state != "running":
         _say(wish, found)
         if found.state == "stale":
-            os.unlink(wish.pid_file)
+            remove_stale(wish.pid_file)
         return ExitCode.FAILURE
     grace = _grace(wish.parsed)
     with _service(wish, found) as service:
@@ -254,10 +268,20 @@ def _say(wish: Wish, found: Found) -> None:
 
 def _grace(parsed: Parsed) -> float:
     """Return how long a stop may take: what the configuration says now, and 5 s for the rest."""
+    settings = _settings(parsed, _look_ahead(parsed))
+    return settings.drain_delay + settings.drain_timeout + 5
+
+
+def _settings(parsed: Parsed, ahead: Prepared | PasteboxError | None) -> Settings:
+    """Return the settings, as far as they go without the INI where that cannot be read.
+
+    Raises:
+        PasteboxError: one that was given here has a bad value.
+    """
     from pastebox.settings import resolve  # noqa: PLC0415  # not for every word
 
-    settings = getattr(_look_ahead(parsed), "settings", None) or resolve({}, {})
-    return settings.drain_delay + settings.drain_timeout + 5
+    known: Settings | None = getattr(ahead, "settings", None)
+    return known or resolve(parsed[1], os.environ)
 
 
 _DEEDS: dict[str, Callable[[Wish, Serve], int]] = {

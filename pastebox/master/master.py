@@ -200,8 +200,7 @@ class Master:
         self._prepared = generation.prepared
         self._changes.served(generation.prepared)
         self._announce(generation, before)
-        # Last, as who started it may only wait for that.
-        self._systemd.tell(READY=1, STATUS=f"serving generation {generation.number}")
+        self._systemd.tell_serving(generation.number, before)  # last: somebody may wait for it
 
     def _announce(self, generation: Generation, before: Generation | None) -> None:
         has_moved = self._doors.settle()

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping
 
+from pastebox.master.generation import Generation
 from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
 from pastebox.process.notify import Notifier
+
+_LOOKS_PER_S = 50
+_PATIENCE_S = 5
 
 
 class Systemd:
@@ -32,6 +36,24 @@ class Systemd:
         """Say something, if somebody listens; nobody answers."""
         if self._notifier is not None:
             self._notifier.send(**fields)
+
+    def tell_serving(
+        self, number: int, before: Generation | None, looks: int = _PATIENCE_S * _LOOKS_PER_S
+    ) -> None:
+        """Say that a generation serves, once newcomers can meet no other any more.
+
+        The one before goes on accepting until it has read its order; after a while it is not
+        waited for, as not every server tells that it has stopped.
+        """
+        if self._notifier is None or self._status.is_draining:
+            return
+        is_shared = before and any(one.is_accepting for one in before.workers.values())
+        if is_shared and looks:
+            self._loop.call_later(
+                1 / _LOOKS_PER_S, lambda: self.tell_serving(number, before, looks - 1)
+            )
+        else:
+            self.tell(READY=1, STATUS=f"serving generation {number}")
 
     def _watch(self) -> None:
         if not self._status.dead_reason:

@@ -68,7 +68,7 @@ def detach(
             close=(signals.fileno(),),
             own_group=False,
         )
-        told.close()
+        told.close_in_child()
         while True:
             ended, status = os.waitpid(between, os.WNOHANG)
             show()
@@ -81,7 +81,7 @@ def detach(
 def _between(service: Callable[[], int], told: NotifyReceiver) -> int:
     """Start the service in a session without a terminal; leave when it serves or has ended."""
     os.setsid()
-    with SignalQueue(_WAITING) as signals:
+    with contextlib.closing(told), SignalQueue(_WAITING) as signals:
         pid = start_child(service, close=(signals.fileno(),), own_group=True)
         while True:
             ended, status = os.waitpid(pid, os.WNOHANG)

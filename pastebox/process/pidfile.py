@@ -115,6 +115,21 @@ class PidFile:
         os.close(self._descriptor)
 
 
+def remove_stale(path: str) -> None:
+    """Remove a file that a crash has left, unless somebody has taken it over meanwhile.
+
+    Raises:
+        PasteboxError: it cannot be removed, or is not stale.
+    """
+    held = PidFile(path)
+    try:
+        os.unlink(path)
+    except OSError as error:
+        raise creation_error(path, error) from error
+    finally:
+        os.close(held._descriptor)  # noqa: SLF001  # one of us
+
+
 def started_at(pid: int) -> float | None:
     """Return when a process began, in seconds since the epoch; ``None`` when it is not there.
 
