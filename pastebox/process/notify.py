@@ -49,18 +49,27 @@ class NotifyReceiver:
     """The receiving end: a datagram socket of the master's own."""
 
     def __init__(self, directory: str, name: str = "") -> None:
-        """Bind in the abstract name space on Linux, in ``directory`` elsewhere."""
+        """Bind in the abstract name space on Linux, in ``directory`` elsewhere.
+
+        Raises:
+            OSError: somebody has the name already.
+        """
         name = name or f"pastebox-notify-{os.getpid()}-{os.urandom(6).hex()}"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._path = ""
-        if sys.platform == "linux":
-            self.address = "@" + name
-            self._socket.bind("\0" + name)
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        else:
-            self._path = self.address = os.path.join(directory, name)
-            self._socket.bind(self._path)
+        try:
+            if sys.platform == "linux":
+                self.address = "@" + name
+                self._socket.bind("\0" + name)
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            else:
+                self.address = os.path.join(directory, name)
+                self._socket.bind(self.address)
+                self._path = self.address
+        except OSError:
+            self._socket.close()
+            raise
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""

@@ -306,7 +306,9 @@ def test_service_has_nothing_of_its_callers(service):
     assert (group, terminal) == (pid, 0)
     assert session not in (pid, os.getsid(0))
     assert parent not in (os.getpid(), session)
-    assert stat.S_IMODE(service.pid_file.stat().st_mode) & 0o022 == 0
+    written = service.directory / "written"
+    assert service.get(f"/slow?s=0&mark={written}").status == 200
+    assert stat.S_IMODE(written.stat().st_mode) == 0o644
     assert stat.S_IMODE(service.log_file.stat().st_mode) == 0o640
 
 
@@ -348,14 +350,14 @@ def nobodys():
 
 def test_root_becomes_the_user_and_the_group(nobodys):
     user = ("--user", "nobody", "--group", "daemon")
-    nobodys.start(*user)
+    nobodys.start(*user, wrapper=("setpriv", "--groups", "0,4"))
     pid, group = nobodys.pid, Path("/etc/group").read_text().split("\ndaemon:x:")[1].split(":")[0]
     for one in (pid, *children_of(pid)):
         status = Path(f"/proc/{one}/status").read_text()
         facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
         assert facts["Uid"].split() == ["65534"] * 4
         assert facts["Gid"].split() == [group] * 4
-        assert "0" not in facts["Groups"].split()
+        assert facts["Groups"].split() == [group]
         assert int(facts["CapEff"], 16) == int(facts["CapPrm"], 16) == 0
     assert nobodys.get("/environ?name=USER").text == "nobody"
     assert nobodys.pid_file.stat().st_uid == nobodys.log_file.stat().st_uid == 65534

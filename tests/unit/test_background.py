@@ -11,7 +11,7 @@ import pytest
 from pastebox.cli import background
 from pastebox.cli.background import Wish, take_word
 from pastebox.errors import NoPermissionError, PasteboxError, UsageError
-from pastebox.process import output
+from pastebox.process import detach, output
 from pastebox.process.detach_user import Identity, become, identity
 
 PARSED = (None, {}, {}, ())
@@ -205,3 +205,24 @@ def test_service_of_another_number_is_never_signalled(tmp_path):
     with service:
         service.signal(signal.SIGKILL)
         assert not service.is_there
+
+
+def test_only_the_service_itself_is_believed(tmp_path):
+    told = detach.receiver(str(tmp_path / "pid"))
+    say = (
+        "import sys; from pastebox.process.notify import Notifier;"
+        " Notifier(sys.argv[1]).send(READY=1)"
+    )
+    with subprocess.Popen([sys.executable, "-c", say, told.address]) as process:
+        assert process.wait(30) == 0
+    assert detach.heard(told, os.getpid()) == []
+    told.close()
+
+
+def test_one_start_or_restart_at_a_time(tmp_path):
+    path = str(tmp_path / "pid")
+    told = detach.receiver(path)
+    with pytest.raises(PasteboxError, match="another start or restart is under way"):
+        detach.receiver(path)
+    told.close()
+    detach.receiver(path).close()
