@@ -36,8 +36,6 @@ class _Session:
         self.connection = connection
         self.generation = 0
         self.port = 0
-        self.is_prompt = False
-        self.has_turn = False
         self.line = b""
 
 
@@ -61,6 +59,7 @@ class Debugging:
         self._fleet = fleet
         self._environ = environ
         self._sessions: dict[int, _Session] = {}
+        self._prompts: list[_Session] = []  # the first one has the terminal
         self._relay = _open_relay(loop, self._where, settings)
         self._listener, self._address = link.listen(
             environ.get("TMPDIR", "/tmp"),  # noqa: S108  # only where there is no abstract name space
@@ -83,9 +82,7 @@ class Debugging:
 
     def is_busy(self, generation: int) -> bool:
         """Whether somebody stands in a debugger there."""
-        at_prompt = any(
-            one.is_prompt and one.generation == generation for one in self._sessions.values()
-        )
+        at_prompt = any(one.generation == generation for one in self._prompts)
         return at_prompt or (self._relay is not None and self._relay.is_paused(generation))
 
     def close_in_child(self) -> None:
@@ -139,31 +136,27 @@ class Debugging:
     def _begin(self, session: _Session, facts: dict[str, Any]) -> None:
         session.generation = facts["generation"]
         session.port = facts.get("port", 0)
-        session.is_prompt = "prompt" in facts
-        if session.is_prompt:
+        if "prompt" in facts:
             log.info("breakpoint generation=%d: pdb has the terminal", session.generation)
-            self._give_turn()
+            self._prompts.append(session)
+            if len(self._prompts) == 1:
+                self._give_turn()
         elif self._relay is not None:
             self._relay.retry()
 
     def _end(self, session: _Session) -> None:
-        had_turn = session is self._at_prompt()
         self._sessions.pop(session.connection.fileno(), None)
         self._loop.forget(session.connection.fileno())
         session.connection.close()
-        if had_turn:
-            self._give_turn()
-
-    def _at_prompt(self) -> _Session | None:
-        """Return who has the terminal: of those who want it, the first."""
-        return next((one for one in self._sessions.values() if one.is_prompt), None)
+        if session in self._prompts:
+            had_turn = session is self._prompts[0]
+            self._prompts.remove(session)
+            if had_turn and self._prompts:
+                self._give_turn()
 
     def _give_turn(self) -> None:
-        first = self._at_prompt()
-        if first is not None and not first.has_turn:
-            first.has_turn = True
-            with contextlib.suppress(OSError):
-                first.connection.send(b"g")
+        with contextlib.suppress(OSError):
+            self._prompts[0].connection.send(b"g")
 
     def _newest(self) -> int:
         serving = self._fleet.serving

@@ -1,6 +1,7 @@
 """Where the kernel gives no more events, the watcher polls and says so once; it has bounds."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ from app_process import APP, wait_until
 pytestmark = pytest.mark.process
 
 LIMITS = Path("/proc/sys/fs/inotify")
-FIRST_USER = 61_000  # nobody's: the limits are a user's, so another's tests lose nothing
+FIRST_USER = 61_000  # nobody's: the limits are a user's, and each test has one of its own
+_numbers = itertools.count(os.getpid() * 4)
 
 # Takes what its user may have, but for a few, and says so. Both limits are of the user.
 HOG = """\
@@ -44,7 +46,7 @@ def user():
     """Words that run a command as an ordinary user of this process's own, who may read anything."""
     if os.geteuid() or shutil.which("setpriv") is None or not LIMITS.exists():
         pytest.skip("needs root, setpriv and inotify")
-    number = FIRST_USER + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    number = FIRST_USER + next(_numbers) % 4000
     more = ("--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
     return ("setpriv", f"--reuid={number}", f"--regid={number}", *more)
 
