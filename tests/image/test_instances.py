@@ -48,7 +48,7 @@ def by_host(address: str, host: str, path: str) -> int:
     return answer.status
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_five_wikis_in_one_container_while_one_comes_and_one_goes(wikis, readable):
     address = wikis.url("nginx")
     port = int(address.rpartition(":")[2])
