@@ -402,6 +402,22 @@ def test_programs_of_the_operators_own_files_run_as_well(daemon, tmp_path):
     assert "extra | hi" in one.process.log()
 
 
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        pytest.param("/no/such/program", 127, id="not-there"),
+        pytest.param("%(here)s/app.ini", 126, id="not-executable"),
+    ],
+)
+def test_an_essential_command_that_cannot_be_run_ends_the_daemon(daemon, tmp_path, command, code):
+    (tmp_path / "more.conf").write_text(
+        f"[program:extra]\ncommand={command}\nstartretries=0\nessential=true\n"
+    )
+    one = daemon(PASTEBOX_SUPERVISOR_DIR=str(tmp_path))
+    assert one.process.wait_exit() == code
+    one.process.wait_log(rf"program given up name=extra exit={code} ")
+
+
 def test_an_update_starts_replaces_and_stops_only_what_differs(daemon):
     sections = {name: program(name, "exec sleep 60") for name in ("same", "changed", "gone")}
     one = daemon("".join(sections.values()))
