@@ -161,7 +161,9 @@ def test_the_projects_dev_container_has_what_make_needs(workspace):
     if os.environ.get("PASTEBOX_TEST_FULL"):
         one.up()
         one.call("exec", "make", "lint-style", "lint-types")
-        one.call("exec", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit", timeout=800)
+        # Some kernels let only root filter sockets, and a container may hide when it was booted.
+        unit = ["tests/unit", "-k", "not newcomers and not pidfile"]
+        one.call("exec", "pytest", "-q", "-p", "no:cacheprovider", *unit, timeout=800)
     else:
         one.up("--skip-post-create")
         one.call("exec", "sh", "-c", 'make "$VENV/.made" && git --version && nginx -v')
