@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 FOR_TESTS = ("PASTEBOX_REQUIRE", "PASTEBOX_TEST_")
 
@@ -126,7 +127,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure() -> None:
-    """Refuse an unknown name, and keep the developer's own settings out of the tests."""
+    """Refuse an unknown name, and keep the developer's own settings out of the tests.
+
+    Generated inputs are the same in every run and have no time limit of their own, so that a
+    failure means a change; a full run tries others.
+    """
+    settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+    if not os.environ.get("PASTEBOX_TEST_FULL"):
+        settings.load_profile("steady")
     names = {need.name for need in NEEDS.values()} | BY_FIXTURES
     unknown = _required() - names
     if unknown:

@@ -1,6 +1,7 @@
 """The configuration of supervisor, as text, from values: nothing is read and nothing is written."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -9,8 +10,9 @@ from pastebox.daemon.programs import Program
 from pastebox.errors import ConfigError
 
 IDENTIFIER = "pastebox"
-_AFTER_A_BLANK = "#;"
-"""What begins a comment after a blank, wherever it stands in a value."""
+_MARKS = "#;"
+_COMMENT = re.compile(rf"(?<=\s)[{_MARKS}]")
+"""What begins a comment wherever it stands in a value: after a blank of any alphabet."""
 
 
 class ControlPort(NamedTuple):
@@ -128,22 +130,21 @@ def _command(program: Program) -> str:
     for word in program.command:
         _refuse_lines(word, f"the command of {program.name}")
     text = shlex.join(program.command)
-    for mark in _AFTER_A_BLANK:  # inside of quotes, which are closed and opened again before it
-        text = text.replace(f" {mark}", f" ''{mark}").replace(f"\t{mark}", f"\t''{mark}")
-    return text.replace("%", "%%")
+    # It stands inside of quotes, which are closed and opened again before it.
+    return _COMMENT.sub(r"''\g<0>", text).replace("%", "%%")
 
 
 def _json(environment: Mapping[str, str]) -> str:
     """Return one line in which no character means anything to the parser."""
     text = json.dumps(dict(environment), sort_keys=True)
-    for mark in (*_AFTER_A_BLANK, "%"):
+    for mark in (*_MARKS, "%"):
         text = text.replace(mark, f"\\u{ord(mark):04x}")
     return text
 
 
 def _literal(text: str) -> str:
     _refuse_lines(text, "a path or a name")
-    if any(f" {mark}" in text for mark in _AFTER_A_BLANK) or text != text.strip():
+    if _COMMENT.search(text) or text != text.strip():
         raise ConfigError(found=f'"{text}"', expected="a value without a blank before # or ;")
     return text.replace("%", "%%")
 

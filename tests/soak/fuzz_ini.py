@@ -35,7 +35,7 @@ from pastebox.errors import PasteboxError
 from pastebox.settings import resolve
 
 CORPUS = Path(__file__).resolve().parent.parent / "data" / "ini"
-LONGEST_S = 5
+LONGEST_S = 20
 ENVIRON = {
     "PORT": "8080",
     "DASHBOARD": "d%(here)s",

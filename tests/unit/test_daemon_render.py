@@ -6,7 +6,7 @@ import json
 import shlex
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from supervisor.options import UnhosedConfigParser
 
@@ -25,6 +25,8 @@ def parsed(text: str) -> UnhosedConfigParser:
 
 
 @settings(max_examples=40, deadline=None)
+@example(["\xa0;"])
+@example([" # a", "\u3000#"])
 @given(st.lists(NO_BREAKS, min_size=1))
 def test_supervisor_reads_the_words_of_a_command(words):
     text = render([Program("p", tuple(words))], DAEMON)
