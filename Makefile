@@ -113,10 +113,10 @@ bench: $(VENV)/.test $(VENV)/.bench ## Measure start-up, memory and throughput a
 	@$(call need,wrk,install the package wrk)
 	$(BIN)/python -m bench
 
-figures: $(VENV)/.test $(VENV)/.bench ## Measure every server and write the figures of the docs, in 15 minutes (needs wrk, nginx, apache2)
+figures: $(VENV)/.test $(VENV)/.bench ## Measure every server and write the figures of the docs, in 20 minutes (needs wrk, nginx, apache2)
 	@$(call need,wrk,install the package wrk)
 	$(BIN)/python -m bench.servers --write
-	$(BIN)/python -m bench.idle --runner all --write
+	$(BIN)/python -m bench.idle --runner all --rounds 10 --write
 
 conformance: $(VENV)/.test ## Run the suites of others, write docs/reference/conformance.md
 	PASTEBOX_TEST_RESULTS=docs/reference/conformance.json $(BIN)/pytest tests/conformance
