@@ -97,6 +97,7 @@ class OurProcess(Subprocess):  # type: ignore[misc]  # supervisor has no types
 
     def _start(self) -> Any:
         self._spawn_code = NOT_STARTED
+        self._daemon = os.getpid()
         pid = super().spawn()
         if self.state == ProcessStates.BACKOFF:
             self.code = self._spawn_code
@@ -124,6 +125,8 @@ class OurProcess(Subprocess):  # type: ignore[misc]  # supervisor has no types
         # A daemon that is killed takes its programs along, as one that is stopped.
         if sys.platform == "linux":
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != self._daemon:  # it was killed before it could be said
+                os._exit(128 + signal.SIGTERM)
 
     # -- end -------------------------------------------------------------------------------
 

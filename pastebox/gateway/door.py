@@ -18,9 +18,9 @@ _log = logging.getLogger("pastebox.gateway")
 
 _ACCEPTED_AT_ONCE = 64
 _COMPLAINT_S = 10.0
+"""How often the same lack of room is logged."""
 _EVICTABLE_S = 1.0
 """A connection that was active, or made, this recently is likely to have a request under way."""
-"""How often the same lack of room is logged."""
 _NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -82,10 +82,10 @@ class Door:
         self.listeners = {}
 
     def _listen(self) -> None:
-        # One newcomer wakes one of the processes with one thread, not all of them.
-        exclusive = select.EPOLLEXCLUSIVE if self._gateway.is_inline else 0
+        # A newcomer wakes every process that is idle. Were it one only, that one could begin with
+        # another request at the same moment, and the newcomer would wait beside idle processes.
         for number in self.listeners:
-            self._poller.register(number, select.EPOLLIN | exclusive)
+            self._poller.register(number, select.EPOLLIN)
 
     def _pause(self, reason: str, fact: str) -> None:
         """Leave newcomers in the kernel's queue for a moment."""
@@ -116,7 +116,7 @@ class Door:
     def _idle(self) -> list[Connection]:
         """Return connections that are idle, and not for this moment only."""
         before = time.monotonic() - _EVICTABLE_S
-        everybody = self._gateway.connections
+        everybody = list(self._gateway.connections)  # threads close some meanwhile
         return [one for one in everybody if one.is_idle and one.last_activity < before]
 
     def _shut(self) -> bool:

@@ -36,6 +36,8 @@ _IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLERR | select.EPO
 _RECEIVED_AT_ONCE = 1 << 16
 _NOW = socket.MSG_DONTWAIT
 _MAINTENANCE_S = 1.0
+_FIRST_MS = 2
+"""How long a process with one thread waits for the first bytes of a newcomer."""
 
 
 class Gateway:
@@ -129,8 +131,17 @@ class Gateway:
             self.drain.hurry(seconds)
 
     def _step(self) -> None:
+        newcomers = []
         for descriptor, event in self._poller.poll(self._timeout()):
-            self._dispatch(descriptor, event)
+            if descriptor in self.door.listeners:
+                newcomers.append(self.door.listeners[descriptor])
+            else:
+                self._dispatch(descriptor, event)
+        for listener in newcomers:
+            is_ours = self.door.is_open and listener.fileno() in self.door.listeners
+            # While it runs a request, a process with one thread is deaf: others take the next.
+            if is_ours and not (self.is_inline and self._has_waiting):
+                self.door.accept(listener)
         now = time.monotonic()
         if self._has_waiting:
             self._has_waiting = self._pool.tend(now)
@@ -158,8 +169,6 @@ class Gateway:
         connection = self._known.get(descriptor)
         if connection is not None:
             self._connection_event(connection, event)
-        elif descriptor in self.door.listeners:
-            self.door.accept(self.door.listeners[descriptor])
         elif descriptor == self._wake_read:
             # Read, lower the flag, look: see waitress_loop for why in this order.
             os.read(descriptor, 64)
@@ -312,6 +321,12 @@ class Gateway:
         connection.wire = self.traits.make_wire(connection)
         self.connections.add(connection)
         self.receive(connection)
+        if self.is_inline and not (connection.running or connection.wire.is_midway):
+            # It is about to: with a second one as well, one of the two would wait for the other.
+            first = select.poll()
+            first.register(sock, select.POLLIN)
+            if first.poll(_FIRST_MS):
+                self.receive(connection)
         running = connection.running
         is_short = running and not any(request.reply.keeps_open for request in running.copy())
         if not is_short or connection.pending or connection.should_close or self.is_lame:
