@@ -131,17 +131,14 @@ class Gateway:
             self.drain.hurry(seconds)
 
     def _step(self) -> None:
-        newcomers = []
-        for descriptor, event in self._poller.poll(self._timeout()):
-            if descriptor in self.door.listeners:
-                newcomers.append(self.door.listeners[descriptor])
-            else:
+        events = self._poller.poll(self._timeout())
+        for descriptor, event in events:
+            if descriptor not in self.door.listeners:
                 self._dispatch(descriptor, event)
-        for listener in newcomers:
-            is_ours = self.door.is_open and listener.fileno() in self.door.listeners
-            # While it runs a request, a process with one thread is deaf: others take the next.
-            if is_ours and not (self.is_inline and self._has_waiting):
-                self.door.accept(listener)
+        for descriptor, _ in events:
+            is_deaf = self.is_inline and self._has_waiting  # others take the next
+            if descriptor in self.door.listeners and self.door.is_open and not is_deaf:
+                self.door.accept(self.door.listeners[descriptor])
         now = time.monotonic()
         if self._has_waiting:
             self._has_waiting = self._pool.tend(now)
