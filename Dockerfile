@@ -1,5 +1,5 @@
-# pastebox on Debian's Python. Two layers above the base: Python and tini, then pastebox; the
-# target "servers" has a third, with the servers of the extras.
+# pastebox on Debian's Python. Three layers above the base: Python and tini, pastebox, and what the
+# packages say of themselves; the target "servers" has one more, with the servers of the extras.
 #
 # Build arguments: BASE_IMAGE; VERSION, REVISION and CREATED for the labels; SOURCE_DATE_EPOCH
 # for the date of the image itself. Optional build secrets, for a network of its own kind:
@@ -100,19 +100,36 @@ FROM python AS standard
 # code out of the application's reach runs read-only, as compose.yaml and the chart do.
 # There is no VOLUME: it would make an anonymous one wherever the operator forgot to name it, and
 # data would seem to be kept. /data is a directory to mount on.
+# What is named like a directory beside it, and more, has a layer of its own: the engine's two ways
+# of writing a layer have it before and after that directory's content. The user is in that layer,
+# for /etc is written to in every step: the engine mounts its names of hosts there.
 RUN --mount=type=tmpfs,target=/tmp --mount=type=bind,from=build,source=/opt,target=/mnt <<'EOF'
 set -eu
 touch /tmp/started
 sleep 0.1
 cp -R /mnt/pastebox /opt/pastebox
+rm -r /opt/pastebox/lib/python3.*/site-packages/*.dist-info
+rm /opt/pastebox/lib/python3.*/site-packages/paste/deploy/paster_templates.py
 install -m 755 /mnt/docker-entrypoint.sh /usr/local/bin/
 install -D -m 644 /mnt/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-echo 'pastebox:x:10001:0:pastebox:/tmp:/usr/sbin/nologin' >>/etc/passwd
 mkdir -p /data /etc/pastebox/conf.d /run/pastebox
 for phase in pre-config post-config pre-setup post-setup pre-serve post-stop; do
   mkdir -p "/docker-entrypoint.d/$phase"
 done
 chmod -R g=u /opt/pastebox /data /run/pastebox
+find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
+EOF
+
+RUN --mount=type=tmpfs,target=/tmp --mount=type=bind,from=build,source=/opt,target=/mnt <<'EOF'
+set -eu
+touch /tmp/started
+sleep 0.1
+cd /opt/pastebox/lib/python3.*/site-packages
+from=/mnt/${PWD#/opt/}
+cp -R "$from"/*.dist-info .
+cp "$from/paste/deploy/paster_templates.py" paste/deploy/
+find . -cnewer /tmp/started -exec chmod g=u {} +
+echo 'pastebox:x:10001:0:pastebox:/tmp:/usr/sbin/nologin' >>/etc/passwd
 find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
 EOF
 

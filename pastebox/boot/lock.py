@@ -25,6 +25,8 @@ from pastebox.settings import Settings
 if TYPE_CHECKING:
     from pastebox.config.read import Config
 
+LOCAL = ("file", "none")
+"""Those whose journal is a file: no server is asked for it."""
 PROGRESS_S = 10.0
 _RETRY_S = 0.05
 _MODE = 0o660

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from pastebox.boot.faults import Faults
-from pastebox.boot.lock import Lock
+from pastebox.boot.lock import LOCAL, Lock
 from pastebox.boot.model import Policy
 from pastebox.boot.paths import StatePaths
 from pastebox.config.locate import Located
@@ -46,8 +46,8 @@ class Start(NamedTuple):
 
     def journal(self) -> bytes | None:
         """Return the journal; whoever sets nothing up asks no server for it."""
-        is_here = self.settings.lock in ("file", "none")
-        if not is_here and self.policy.setup == "never" and not self.policy.force:
+        is_local = self.settings.lock in LOCAL
+        if not is_local and self.policy.setup == "never" and not self.policy.force:
             return None
         return self.lock.recall(lambda text: self.report("waiting", text))
 

@@ -14,7 +14,13 @@ from pastebox.master.request import ServeRequest
 from pastebox.observe import status as phases
 from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
-from pastebox.process.signals import STOPPING, SignalQueue, describe_status, exit_code_of
+from pastebox.process.signals import (
+    STOPPING,
+    SignalQueue,
+    describe_status,
+    ended_children,
+    exit_code_of,
+)
 
 log = logging.getLogger("pastebox.daemon")
 
@@ -70,13 +76,7 @@ class Beginning:
 
     def _reap(self) -> None:
         self._take_notifications()
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
+        for pid, status in ended_children():
             if pid == self._child.pid:
                 self._ended(status)
 

@@ -111,11 +111,9 @@ class Debugging:
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
-            connection, _ = self._listener.accept()
-            if not link.is_ours(connection):
-                connection.close()
+            connection = link.accept(self._listener)
+            if connection is None:
                 return
-            connection.setblocking(False)
             session = self._sessions[connection.fileno()] = _Session(connection)
             self._loop.on_readable(connection.fileno(), lambda: self._hear(session))
 

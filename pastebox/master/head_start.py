@@ -161,7 +161,9 @@ def why_settled(request: ServeRequest, located: Located, settings: Settings) -> 
         return ""
     if settings.setup == "never":
         return "setup=never"
-    if settings.lock not in ("file", "none"):  # a server has the journal, which takes its time
+    from pastebox.boot.lock import LOCAL  # noqa: PLC0415  # after the cheap answers
+
+    if settings.lock not in LOCAL:  # a server has the journal, which takes its time
         return ""
     from pastebox.boot.run import why_nothing_to_do  # noqa: PLC0415  # after the cheap answers
 

@@ -30,7 +30,13 @@ from pastebox.observe.logs import configure, reopen
 from pastebox.observe.status import Status
 from pastebox.process.loop import Loop
 from pastebox.process.notify import Message
-from pastebox.process.signals import STOPPING, SignalQueue, describe_status, exit_code_of
+from pastebox.process.signals import (
+    STOPPING,
+    SignalQueue,
+    describe_status,
+    ended_children,
+    exit_code_of,
+)
 from pastebox.runners.options import reach_note
 from pastebox.settings import Settings, unknown_names
 
@@ -312,13 +318,7 @@ class Master:
     def _reap(self) -> None:
         """Collect every child that has ended: ours, and as PID 1 anybody's."""
         self._take_notifications()  # what a worker said comes before its end
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
+        for pid, status in ended_children():
             found = self._fleet.find(pid)
             if found is not None:
                 self._fleet.worker_ended(*found, status)

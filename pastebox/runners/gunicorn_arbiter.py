@@ -23,7 +23,12 @@ from pastebox.config.model import WSGIApp
 from pastebox.errors import ExitCode, PasteboxError
 from pastebox.observe.counters import Counters
 from pastebox.observe.logs import reopen, tell
-from pastebox.process.signals import describe_status, exit_code_of, leave_to_parent
+from pastebox.process.signals import (
+    describe_status,
+    ended_children,
+    exit_code_of,
+    leave_to_parent,
+)
 from pastebox.runners.context import WorkerContext
 from pastebox.runners.gunicorn_guided import DRAIN_SIGNAL, Guided, Orders
 from pastebox.runners.gunicorn_worker import slots_of
@@ -138,13 +143,7 @@ class GuidedArbiter(Arbiter):  # type: ignore[misc]  # gunicorn ships no types
             HaltServer: it did not load; the status is the worker's own.
         """
         self._listen()
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
+        for pid, status in ended_children():
             worker = self.WORKERS.pop(pid, None)
             if worker is None:
                 continue

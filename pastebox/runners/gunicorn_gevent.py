@@ -107,14 +107,14 @@ class Green(Guided, GeventWorker):  # type: ignore[misc]  # gunicorn ships no ty
         for client, (since, is_first) in list(self.waiting.items()):
             if unacknowledged(client):  # it still reads an answer
                 self.waiting[client] = (now, is_first)
-            elif now - max(since, self.drain_began) > self._grace(since, is_first=is_first):
+            elif now - max(since, self.ending_since()) > self._grace(since, is_first=is_first):
                 del self.waiting[client]
                 end_input(client)
 
     def _grace(self, since: float, *, is_first: bool) -> float:
         if is_first:
             return _HEADER_GRACE_S
-        return PROMISED_S if since > self.drain_began else _WARM_GRACE_S
+        return PROMISED_S if since > self.ending_since() else _WARM_GRACE_S
 
     def handle(self, listener: Any, client: Any, address: Any) -> None:
         """Serve a connection to its end, and while draining see it off."""

@@ -77,6 +77,7 @@ class Guided:
     booted: bool
     wsgi: Any
     drain_began = 0.0
+    ends_since = 0.0  # by a drain or by max_requests, once ending_since() was asked
     is_aborted = False  # by gunicorn's own timeout
     has_told_losses = False
 
@@ -132,6 +133,14 @@ class Guided:
     def handle_usr1(self, number: int, frame: Any) -> None:  # noqa: ARG002  # a signal handler
         """Open log files again."""
         reopen()
+
+    def ending_since(self) -> float:
+        """Return when its end began, by whatever: what a client has left of a grace counts from it.
+
+        To be asked first when it has begun.
+        """
+        self.ends_since = self.ends_since or self.drain_began or time.monotonic()
+        return self.ends_since
 
     @property
     def is_draining(self) -> bool:

@@ -203,12 +203,13 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
         if self.alive:
             return
         now = time.monotonic()
+        began = self.ending_since()
         for conn, since in list(self.reading.items()):
-            if now - max(since, self.drain_began) > _HEADER_GRACE_S:
+            if now - max(since, began) > _HEADER_GRACE_S:
                 end_input(conn.sock)
         for conn in self.pending_conns:
             grace = _HEADER_GRACE_S if getattr(conn, "peeked", 0) else _WARM_GRACE_S
-            if now - self.drain_began > grace:
+            if now - began > grace:
                 conn.timeout = min(conn.timeout, now)
         self.pending_conns = deque(sorted(self.pending_conns, key=lambda conn: conn.timeout))
 

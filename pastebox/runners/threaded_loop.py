@@ -266,7 +266,8 @@ class ThreadedLoop:
     def _evictable(self) -> list[Peer]:
         """Return connections that are idle, and not for this moment only."""
         before = time.monotonic() - _EVICTABLE_S
-        return [one for one in self.peers.values() if one.state == WAITING and one.since < before]
+        peers = list(self.peers.values())  # threads take theirs out meanwhile
+        return [one for one in peers if one.state == WAITING and one.since < before]
 
     def _pause(self, reason: str, fact: str) -> None:
         """Leave newcomers in the kernel's queue for a moment."""

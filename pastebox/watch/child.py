@@ -148,11 +148,9 @@ class Watcher:
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
-            connection, _ = self._listener.accept()
-            if not link.is_ours(connection):
-                connection.close()
+            connection = link.accept(self._listener)
+            if connection is None:
                 return
-            connection.setblocking(False)
             with contextlib.suppress(OSError):  # who does not want it may have left already
                 socket.send_fds(connection, [b"b"], [self._plan.board])
             self._workers[connection.fileno()] = (connection, bytearray())

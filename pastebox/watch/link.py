@@ -50,6 +50,20 @@ def send(address: str, message: dict[str, Any], *, wants_board: bool = False) ->
     return None
 
 
+def accept(listener: socket.socket) -> socket.socket | None:
+    """Return a connection of this user's, not blocking; ``None`` where there is none.
+
+    Raises:
+        OSError: nobody waits, or whoever did is gone.
+    """
+    connection, _ = listener.accept()
+    if not is_ours(connection):
+        connection.close()
+        return None
+    connection.setblocking(False)
+    return connection
+
+
 def connect(address: str) -> socket.socket:
     """Return a connection that is to last.
 

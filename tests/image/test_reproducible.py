@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+Entries = dict[str, tuple[object, ...]]
 SOURCES = ("Dockerfile", ".dockerignore", "Makefile", "pyproject.toml", "README.md", "LICENSE")
 
 
@@ -32,15 +33,25 @@ def test_a_second_build_without_any_cache_is_the_same(make_image, docker, tmp_pa
         identities.append(docker("image", "inspect", "-f", "{{.Id}} {{.RootFS.Layers}}", tag))
         tags.append(tag)
     if identities[0] != identities[1]:
-        first, second = (_entries(docker, tag, tmp_path / f"{i}.tar") for i, tag in enumerate(tags))
-        differing = sorted(set(first.items()) ^ set(second.items()))
-        pytest.fail("\n".join(str(entry) for entry in differing[:40]), pytrace=False)
+        found = [_entries(docker, tag, tmp_path / f"{i}.tar") for i, tag in enumerate(tags)]
+        pytest.fail(_difference(*found), pytrace=False)
 
 
-def _entries(docker, tag: str, archive: Path) -> dict[str, tuple[object, ...]]:
+def _difference(first: Entries, second: Entries) -> str:
+    """Say in a few lines what is not the same: an entry, else only where one stands."""
+    differing = sorted(set(first.items()) ^ set(second.items()))
+    if differing:
+        return "\n".join(str(entry)[:400] for entry in differing[:40])
+    names = zip(first, second, strict=True)
+    return "the same entries in another order, from " + next(
+        f"{one} and {other}" for one, other in names if one != other
+    )
+
+
+def _entries(docker, tag: str, archive: Path) -> Entries:
     """What each layer of an image holds: date, mode, owner, size and digest by layer and name."""
     docker("save", "--output", str(archive), tag)
-    entries: dict[str, tuple[object, ...]] = {}
+    entries: Entries = {}
     with tarfile.open(archive) as image:
         manifest = json.load(image.extractfile("manifest.json"))
         for number, layer in enumerate(manifest[0]["Layers"]):
@@ -51,7 +62,23 @@ def _entries(docker, tag: str, archive: Path) -> dict[str, tuple[object, ...]]:
                     about = (member.mtime, member.mode, member.uid, member.gid, member.size, digest)
                     entries[f"{number}:{member.name}"] = about
         config = json.load(image.extractfile(manifest[0]["Config"]))
+    del config["rootfs"]  # the layers' digests, which the entries explain
     return entries | {"config": (json.dumps(config, sort_keys=True),)}
+
+
+@pytest.mark.timeout(300)
+def test_the_order_in_a_layer_is_not_the_engines_choice(image, docker, tmp_path):
+    """The engine walks the tree or sorts by path, which differs for ``X/file`` and ``X-1.0``.
+
+    The first layer stands on the base image, which has one way only.
+    """
+    entries = _entries(docker, image, tmp_path / "image.tar")
+    layers: dict[int, list[str]] = {}
+    for number, _, name in (entry.partition(":") for entry in entries if entry != "config"):
+        layers.setdefault(int(number), []).append(name)
+    for number, names in layers.items():
+        if number > 1:
+            assert sorted(names) == sorted(names, key=lambda name: name.split("/")), number
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -255,6 +255,19 @@ def test_max_requests_recycles_workers(gunicorn):
     assert app.stop() == 0
 
 
+@pytest.mark.parametrize("kind", ["threads = 2", "worker_class = gevent"])
+def test_recycled_worker_lets_a_newcomer_send_its_request(gunicorn, kind):
+    if "gevent" in kind:
+        pytest.importorskip("gevent", reason="needs gevent: the extra is not installed")
+    app = gunicorn(f"workers = 1\n{kind}\nmax_requests = 2")
+    app.get()
+    with app.socket() as newcomer:
+        began = time.monotonic()
+        app.get()
+        assert newcomer.recv(1) == b"", "let go after a moment"
+        assert time.monotonic() - began > 0.2
+
+
 def test_hooks_of_the_application_run(gunicorn, tmp_path):
     hook = f"\n\ndef hook(worker, request):\n    open({str(tmp_path / 'ran')!r}, 'w').close()\n"
     app = gunicorn(THREADED + "\npre_request = theapp.hook", code=APP + hook)

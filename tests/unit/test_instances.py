@@ -6,10 +6,10 @@ import os
 import tempfile
 
 import pytest
+from instances_base import base_in
 
 from pastebox.config.model import Bind
 from pastebox.daemon.instances import base_of, check_name, find, leave_out, make_places
-from pastebox.daemon.instances_model import Base
 from pastebox.daemon.instances_state import State, StateFile, read_state, write_state
 from pastebox.daemon.instances_taken import overlap
 from pastebox.errors import ConfigError, ExitCode
@@ -42,19 +42,7 @@ def run_dir():
 
 @pytest.fixture
 def base(tmp_path, directory, run_dir):
-    return Base(
-        directory=str(directory),
-        data_dir=str(tmp_path / "data"),
-        run_dir=run_dir,
-        host="",
-        health_host="127.0.0.1",
-        health_port=0,
-        lock_name="wikis",
-        fail="all",
-        flags={},
-        words={},
-        sets=(),
-    )
+    return base_in(tmp_path, run_dir)
 
 
 @pytest.fixture

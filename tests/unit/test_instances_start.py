@@ -6,9 +6,9 @@ import os
 import tempfile
 
 import pytest
+from instances_base import base_in
 
 from pastebox.daemon.instances import HEALTH
-from pastebox.daemon.instances_model import Base
 from pastebox.daemon.instances_start import Instances
 from pastebox.daemon.instances_state import read_state
 from pastebox.errors import ConfigError, ExitCode
@@ -22,19 +22,7 @@ def run_dir():
 
 @pytest.fixture
 def base(tmp_path, run_dir):
-    return Base(
-        directory=str(tmp_path / "instances"),
-        data_dir=str(tmp_path / "data"),
-        run_dir=run_dir,
-        host="",
-        health_host="127.0.0.1",
-        health_port=9090,
-        lock_name="wikis",
-        fail="all",
-        flags={},
-        words={},
-        sets=(),
-    )
+    return base_in(tmp_path, run_dir, health_port=9090)
 
 
 @pytest.fixture
