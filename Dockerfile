@@ -120,6 +120,7 @@ chmod -R g=u /opt/pastebox /data /run/pastebox
 find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
 EOF
 
+# hadolint ignore=DL3003
 RUN --mount=type=tmpfs,target=/tmp --mount=type=bind,from=build,source=/opt,target=/mnt <<'EOF'
 set -eu
 touch /tmp/started
