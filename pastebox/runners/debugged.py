@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from types import FrameType
@@ -21,6 +22,8 @@ from pastebox.runners.loading import SESSIONS
 from pastebox.watch import link
 
 log = logging.getLogger("pastebox.worker")
+
+_LOOK_AGAIN_S = 0.5
 
 DAP, WAITS = "dap", "waits"
 """What a worker is asked for besides pdb: a debugger that listens; and to wait for its client."""
@@ -73,7 +76,30 @@ def _listen(sessions: Sessions) -> Callable[[], bool]:
     _, port = debugpy.listen(("127.0.0.1", 0))
     sessions.keep(port=port)
     is_attached: Callable[[], bool] = debugpy.is_client_connected
+    thread = threading.Thread(target=_let_go, args=(is_attached,), name="debugger", daemon=True)
+    vars(thread).update(pydev_do_not_trace=True, is_pydev_daemon_thread=True)  # no stop stops it
+    thread.start()
     return is_attached
+
+
+def _let_go(is_attached: Callable[[], bool]) -> None:
+    """Let threads run on that stand where nobody can tell them to.
+
+    The debugger does it once, as its client leaves; a thread that was about to stop stops later.
+    """
+    lifecycle: Any = import_module("_pydevd_bundle.pydevd_thread_lifecycle")
+    while True:
+        time.sleep(_LOOK_AGAIN_S)
+        standing = [one for one in threading.enumerate() if _stands(one, lifecycle.STATE_SUSPEND)]
+        if standing and not is_attached():
+            log.info("going on: the debugger left as a breakpoint was met count=%d", len(standing))
+            for one in standing:
+                lifecycle.internal_run_thread(one, lifecycle.set_additional_thread_info)
+
+
+def _stands(thread: threading.Thread, state: int) -> bool:
+    info = getattr(thread, "additional_info", None)  # what the debugger keeps of it
+    return info is not None and info.pydev_state == state
 
 
 def _debugpy() -> Any:

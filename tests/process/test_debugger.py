@@ -135,6 +135,50 @@ def test_breakpoint_in_the_code_stops_an_attached_debugger_and_nobody_else(debug
     assert app.stop() == 0
 
 
+STOPS_LATE = """
+import threading
+import pydevd
+from _pydevd_bundle.pydevd_api import PyDevdAPI
+
+IS_OVER = threading.Event()
+resume, settrace = PyDevdAPI.request_resume_thread, pydevd.settrace
+
+
+def tell(self, thread_id):
+    resume(self, thread_id)
+    IS_OVER.set()
+
+
+def stop_late(**options):
+    print("about to stop", flush=True)
+    IS_OVER.wait()
+    settrace(**options)
+
+
+PyDevdAPI.request_resume_thread, pydevd.settrace = tell, stop_late
+"""
+
+
+def test_request_goes_on_whose_debugger_leaves_just_as_it_stops(debugged):
+    code = APP.replace(
+        "        return self.text(start_response, self.conf",
+        "        breakpoint()\n        return self.text(start_response, self.conf",
+    )
+    app = debugged(code=code + STOPS_LATE).wait_listening()
+    with DapClient(app.debug_port) as client:
+        client.attach()
+        call = Call(app.get)
+        app.wait_log("about to stop")
+    assert call.result().text == "one"
+    with DapClient(app.debug_port) as client:
+        client.attach()
+        call = Call(app.get)
+        assert client.where()[0] == "do_"
+        client.go_on()
+        assert call.result().text == "one"
+    assert app.stop() == 0
+
+
 REFUSED = [
     pytest.param({"PASTEBOX_DEBUGPY": "0"}, 78, "run any code.*PASTEBOX_DEV=on", id="no-dev"),
     pytest.param(
