@@ -29,7 +29,9 @@ NOTE = "<!-- Written by helm/generate.py; change values.yaml, not this page. -->
 COMPUTED = frozenset(
     # what the chart says itself, whatever a value is
     {"ini", "set", "overlay_dir", "secrets_dir", "setup", "host", "health_host", "health_port"}
-    | {"mode", "run_dir", "data_dir", "faults", "allow_faults", "lock_name"}
+    | {"mode", "run_dir", "data_dir", "faults", "allow_faults", "lock_name", "instances_dir"}
+    # of a value that says it in words of the chart
+    | {"on_config_change", "reload"}
     # of a mode that a pod does without: it has one program in a container
     | {"supervisor_dir", "control_host", "control_port", "control_user", "control_password_file"}
 )

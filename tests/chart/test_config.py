@@ -142,6 +142,24 @@ def test_a_configuration_that_is_to_be_ignored_makes_none():
     assert "annotations" not in objects.workload["spec"]["template"]["metadata"]
 
 
+def test_a_configuration_that_is_reloaded_makes_none_and_is_looked_at():
+    objects = render(CHART / "ci/reload.yaml")
+    assert "annotations" not in objects.workload["spec"]["template"]["metadata"]
+    assert objects.env["PASTEBOX_ON_CONFIG_CHANGE"] == "reload"
+    for other in ("roll", "ignore"):
+        env = render({"config": {"ini": INI, "onChange": other}}).env
+        assert "PASTEBOX_ON_CONFIG_CHANGE" not in env
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(False, None), (True, "auto"), ("poll", "poll"), ("off", "off")],
+    ids=["default", "true", "poll", "off"],
+)
+def test_changed_code_is_looked_for_where_that_is_wanted(value: object, expected: str | None):
+    assert render(with_ini({"reload": value})).env.get("PASTEBOX_RELOAD") == expected
+
+
 def test_a_new_version_of_the_chart_alone_makes_no_new_pod():
     template = render(with_ini()).workload["spec"]["template"]
     assert "helm.sh/chart" not in template["metadata"]["labels"]

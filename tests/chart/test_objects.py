@@ -71,6 +71,7 @@ def test_the_lock_and_the_setup_of_the_pods(file: str, lock: str, setup: str):
     assert (objects.env["PASTEBOX_LOCK"], objects.env["PASTEBOX_SETUP"]) == (lock, setup)
     is_lease = lock == "lease"
     assert len(objects.all("Lease")) == len(objects.all("Role")) == is_lease
+    assert "PASTEBOX_MODE" not in objects.env
     if is_lease:
         assert objects.one("Lease")["metadata"]["name"] == objects.env["PASTEBOX_LOCK_NAME"]
     if lock == "postgresql":

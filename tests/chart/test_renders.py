@@ -129,10 +129,18 @@ def test_what_is_chosen_by_labels_is_there(path: Path):
     template = objects.workload["spec"]["template"]["metadata"]["labels"]
     chosen = objects.workload["spec"]["selector"]["matchLabels"]
     assert chosen.items() <= template.items()
-    ports = {port["name"] for one in objects.pod["containers"] for port in one.get("ports", ())}
+    ports = {
+        port.get("name", port["containerPort"])
+        for one in objects.pod["containers"]
+        for port in one.get("ports", ())
+    }
     for service in objects.all("Service"):
         assert service["spec"]["selector"].items() <= template.items()
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+    for service in objects.all("Service"):
+        names = [port["name"] for port in service["spec"]["ports"]]
+        assert len(names) == len(set(names))
+        assert all(port["protocol"] == "TCP" for port in service["spec"]["ports"])
     for item in objects.items:
         if item["kind"] != "ConfigMap":
             labels = item["metadata"]["labels"]

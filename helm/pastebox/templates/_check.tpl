@@ -2,6 +2,7 @@
 
 {{- define "pastebox.check" -}}
 {{- include "pastebox.checkConfig" . -}}
+{{- include "pastebox.checkInstances" . -}}
 {{- include "pastebox.checkReplicas" . -}}
 {{- include "pastebox.checkTraffic" . -}}
 {{- include "pastebox.checkSetup" . -}}
@@ -14,10 +15,11 @@
 {{- if $c.sections }}{{ $forms = append $forms "config.sections" }}{{ end -}}
 {{- if $c.existingSecret }}{{ $forms = append $forms "config.existingSecret" }}{{ end -}}
 {{- if $c.fromImage }}{{ $forms = append $forms "config.fromImage" }}{{ end -}}
+{{- if .Values.instances }}{{ $forms = append $forms "instances" }}{{ end -}}
 {{- if gt (len $forms) 1 -}}
 {{- fail (printf "%s are given together, expected one of them" (join " and " $forms)) -}}
 {{- else if not $forms -}}
-{{- fail "there is no configuration: give config.ini (--set-file config.ini=app.ini), config.sections, config.existingSecret, or config.fromImage" -}}
+{{- fail "there is no configuration: give config.ini (--set-file config.ini=app.ini), config.sections, config.existingSecret, config.fromImage, or instances" -}}
 {{- end -}}
 {{- if and $c.ini (not (regexMatch "(?m)^\\[" $c.ini)) -}}
 {{- fail "config.ini has no [section]: is it the name of a file? --set-file config.ini=app.ini reads one" -}}
@@ -32,9 +34,7 @@
 
 {{/* A comment that speaks of SQLite is none. */}}
 {{- define "pastebox.usesSqlite" -}}
-{{- if include "pastebox.hasOwnIni" . -}}
-{{- if regexMatch "(?m)^[^#;\\n]*\\bsqlite(\\+[a-z]+)?://" (include "pastebox.ini" .) }}true{{ end -}}
-{{- end -}}
+{{- if regexMatch "(?m)^[^#;\\n]*\\bsqlite(\\+[a-z]+)?://" (include "pastebox.inis" .) }}true{{ end -}}
 {{- end -}}
 
 {{- define "pastebox.checkReplicas" -}}

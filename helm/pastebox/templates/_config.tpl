@@ -18,7 +18,7 @@
 
 {{/* One option of the INI; a value of several lines goes on in indented ones. */}}
 {{- define "pastebox.option" -}}
-{{- $where := printf "config.sections: [%s] %s" .section .name -}}
+{{- $where := printf "%s: [%s] %s" .where .section .name -}}
 {{- if regexMatch "[=:\\r\\n]|^\\s|^[#;\\[]|^$" .name }}{{ fail (printf "%s: this cannot be the name of an option in an INI" $where) }}{{ end -}}
 {{- $value := .value -}}
 {{- if kindIs "slice" $value -}}
@@ -33,21 +33,26 @@
 {{- .name }} = {{ join "\n    " $lines }}
 {{- end -}}
 
+{{/* value is the sections, and where is how an error names them. */}}
 {{- define "pastebox.sections" -}}
-{{- range include "pastebox.pairs" (dict "value" .Values.config.sections "where" "config.sections") | fromJsonArray -}}
+{{- range include "pastebox.pairs" . | fromJsonArray -}}
 {{- $section := first . -}}
-{{- if regexMatch "[\\]\\r\\n]|^$" $section }}{{ fail (printf "config.sections: %q cannot be the name of a section" $section) }}{{ end -}}
+{{- if regexMatch "[\\]\\r\\n]|^$" $section }}{{ fail (printf "%s: %q cannot be the name of a section" $.where $section) }}{{ end -}}
 [{{ $section }}]
-{{ range include "pastebox.pairs" (dict "value" (last .) "where" (printf "config.sections: [%s]" $section)) | fromJsonArray -}}
+{{ range include "pastebox.pairs" (dict "value" (last .) "where" (printf "%s: [%s]" $.where $section)) | fromJsonArray -}}
 {{- if not (kindIs "invalid" (last .)) -}}
-{{ include "pastebox.option" (dict "section" $section "name" (first .) "value" (last .)) }}
+{{ include "pastebox.option" (dict "where" $.where "section" $section "name" (first .) "value" (last .)) }}
 {{ end -}}
 {{- end }}
 {{ end -}}
 {{- end -}}
 
 {{- define "pastebox.ini" -}}
-{{- if .Values.config.sections }}{{ include "pastebox.sections" . | trimSuffix "\n" }}{{ else }}{{ .Values.config.ini }}{{ end -}}
+{{- include "pastebox.iniOf" (dict "form" .Values.config "where" "config.sections") -}}
+{{- end -}}
+
+{{- define "pastebox.iniOf" -}}
+{{- if .form.sections }}{{ include "pastebox.sections" (dict "value" .form.sections "where" .where) | trimSuffix "\n" }}{{ else }}{{ .form.ini }}{{ end -}}
 {{- end -}}
 
 {{/* Whether the chart itself has an INI to store. */}}
@@ -55,9 +60,20 @@
 {{- if or .Values.config.ini .Values.config.sections }}true{{ end -}}
 {{- end -}}
 
+{{/* Every INI that the chart can read, one after the other, for what is looked for in all of them. */}}
+{{- define "pastebox.inis" -}}
+{{- if include "pastebox.hasOwnIni" . }}{{ include "pastebox.ini" . }}{{ end -}}
+{{- range include "pastebox.instances" . | fromJsonArray }}
+{{ .ini }}
+{{- end -}}
+{{- end -}}
+
 {{- define "pastebox.configSecretData" -}}
 {{- if include "pastebox.hasOwnIni" . }}
 app.ini: {{ include "pastebox.ini" . | b64enc }}
+{{- end }}
+{{- range include "pastebox.instances" . | fromJsonArray }}
+instance.{{ .name }}.ini: {{ .ini | b64enc }}
 {{- end }}
 {{- range $name, $text := .Values.config.overlays }}
 overlay.{{ $name }}: {{ $text | b64enc }}
@@ -101,7 +117,7 @@ secret.{{ $name }}: {{ $text | b64enc }}
 {{- end -}}
 
 {{- define "pastebox.hasConfigSecret" -}}
-{{- if or (include "pastebox.hasOwnIni" .) .Values.config.overlays .Values.secrets.values }}true{{ end -}}
+{{- if or (include "pastebox.hasOwnIni" .) .Values.instances .Values.config.overlays .Values.secrets.values }}true{{ end -}}
 {{- end -}}
 
 {{/* What /etc/pastebox holds: a directory, so that a change reaches the pod. */}}
@@ -114,12 +130,15 @@ secret.{{ $name }}: {{ $text | b64enc }}
     items:
       - {key: {{ $root.Values.config.existingSecretKey | quote }}, path: app.ini}
 {{- end }}
-{{- if or (include "pastebox.hasOwnIni" $root) $root.Values.config.overlays }}
+{{- if or (include "pastebox.hasOwnIni" $root) $root.Values.instances $root.Values.config.overlays }}
 - secret:
     name: {{ $own }}
     items:
       {{- if include "pastebox.hasOwnIni" $root }}
       - {key: app.ini, path: app.ini}
+      {{- end }}
+      {{- range $name, $_ := $root.Values.instances }}
+      - {key: {{ printf "instance.%s.ini" $name | quote }}, path: {{ printf "instances/%s.ini" $name | quote }}}
       {{- end }}
       {{- range $name, $_ := $root.Values.config.overlays }}
       - {key: {{ printf "overlay.%s" $name | quote }}, path: {{ printf "%s%s" (ternary "" "conf.d/" $root.Values.config.fromImage) $name | quote }}}

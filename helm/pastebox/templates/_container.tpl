@@ -22,7 +22,10 @@ envFrom:
 {{- end }}
 {{- if eq .role "serve" }}
 ports:
-  {{- if not $v.frontend.enabled }}
+  {{- range include "pastebox.instances" $root | fromJsonArray }}
+  - {containerPort: {{ .port }}, protocol: TCP}
+  {{- end }}
+  {{- if not (or $v.frontend.enabled $v.instances) }}
   - {name: http, containerPort: {{ $v.server.port }}, protocol: TCP}
   {{- end }}
   - {name: health, containerPort: {{ $v.health.port }}, protocol: TCP}

@@ -18,6 +18,10 @@
 {{- $root := .root -}}
 {{- $v := $root.Values -}}
 {{- $env := dict "PASTEBOX_LOCK" (include "pastebox.lock" $root) -}}
+{{- if $v.instances -}}
+{{- $_ := set $env "PASTEBOX_MODE" "daemon" -}}
+{{- $_ := set $env "PASTEBOX_INSTANCES_DIR" "/etc/pastebox/instances" -}}
+{{- end -}}
 {{- range $name, $value := $v.settings }}{{ $_ := set $env (printf "PASTEBOX_%s" (upper $name)) (toString $value) }}{{ end -}}
 {{- if ne $v.setup.mode "none" -}}
 {{- $_ := set $env "PASTEBOX_SETUP_TIMEOUT" (toString $v.setup.timeout) -}}
@@ -41,7 +45,7 @@
 {{- $_ := set $env "PASTEBOX_HOST" (printf "unix:%s" (include "pastebox.socketPath" $root)) -}}
 {{- else -}}
 {{- $_ := set $env "PASTEBOX_HOST" "0.0.0.0" -}}
-{{- $_ := set $env "PASTEBOX_PORT" (toString $v.server.port) -}}
+{{- if not $v.instances }}{{ $_ := set $env "PASTEBOX_PORT" (toString $v.server.port) }}{{ end -}}
 {{- end -}}
 {{- $_ := set $env "PASTEBOX_HEALTH_HOST" "0.0.0.0" -}}
 {{- $_ := set $env "PASTEBOX_HEALTH_PORT" (toString $v.health.port) -}}
@@ -49,6 +53,8 @@
 {{- $_ := set $env "PASTEBOX_DRAIN_TIMEOUT" (toString $v.drain.timeout) -}}
 {{- with include "pastebox.runner" $root }}{{ $_ := set $env "PASTEBOX_SERVER" . }}{{ end -}}
 {{- with $v.server.readyPath }}{{ $_ := set $env "PASTEBOX_READY_PATH" . }}{{ end -}}
+{{- if eq $v.config.onChange "reload" }}{{ $_ := set $env "PASTEBOX_ON_CONFIG_CHANGE" "reload" }}{{ end -}}
+{{- if $v.reload }}{{ $_ := set $env "PASTEBOX_RELOAD" (toString $v.reload | replace "true" "auto") }}{{ end -}}
 {{- with $v.workers }}{{ $_ := set $env "PASTEBOX_WORKERS" (toString .) }}{{ end -}}
 {{- if $v.diagnosticMode.enabled }}{{ $_ := set $env "PASTEBOX_MODE" "sleep" }}{{ end -}}
 {{- end -}}
