@@ -9,7 +9,7 @@ import socket
 import stat
 import struct
 import sys
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import TYPE_CHECKING
 
 from pastebox.errors import CannotCreateError, ConfigError, NoPermissionError, PasteboxError
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pastebox.config.model import Bind
 
 _FIRST_INHERITED = 3  # sd_listen_fds(3)
-_SO_ATTACH_FILTER = 26  # asm-generic/socket.h; the socket module has no name for it
+_SO_ATTACH_FILTER, _SO_BINDTOIFINDEX = 26, 62  # asm-generic/socket.h; without names in socket
+_NO_INTERFACE = 0x7FFFFFFF
+"""No machine has that many: a socket bound to it is found by no packet."""
 _LONGEST_UNIX_PATH = 107
 _NO_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 2), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 """Classic BPF: load the flags of the TCP header; drop the packet if SYN is among them."""
@@ -195,13 +197,16 @@ def describe(listener: socket.socket) -> str:
     return f"{host}:{address[1]}"
 
 
-def refuse_newcomers(listeners: Sequence[socket.socket]) -> None:
+def refuse_newcomers(listeners: Iterable[socket.socket]) -> None:
     """Make the kernel ignore new connections while those already queued are still accepted.
 
     Closing a listening socket resets what waits in its accept queue, and between the last
     ``accept`` and ``close`` a connection can slip in. A socket filter drops the SYN instead, so
     a newcomer meets a closed port a moment later, as a refusal; the last packet of a handshake
-    that has begun still passes. Linux only; elsewhere nothing happens and the window stays open.
+    that has begun still passes. Some kernels let nobody set a filter without CAP_NET_ADMIN. There
+    the listener is bound to an interface that does not exist, which takes no right since Linux
+    5.7: newcomers are refused at once, and a handshake that has begun has its own binding. Linux
+    only; elsewhere nothing happens and the window stays open.
 
     Sockets that somebody else holds are left alone: their queue survives us, and the filter
     would too. For Unix sockets, removing the path does the same as the filter.
@@ -209,10 +214,26 @@ def refuse_newcomers(listeners: Sequence[socket.socket]) -> None:
     if sys.platform != "linux":
         return
     import ctypes  # noqa: PLC0415  # needed once in a life, at its end
+    import logging  # noqa: PLC0415  # likewise
 
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _NO_SYN))
     program = struct.pack("HL", len(_NO_SYN), ctypes.addressof(code))
+    why: OSError | None = None
     for listener in listeners:
         if listener.family != socket.AF_UNIX and not isinstance(listener, Adopted):
-            with contextlib.suppress(OSError):
-                listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+            try:
+                _turn_away(listener, program)
+            except OSError as error:
+                why = error
+    if why is not None:
+        log = logging.getLogger("pastebox.master")
+        log.info("newcomers are not kept away, and one of the last moment may be reset: %s", why)
+
+
+def _turn_away(listener: socket.socket, program: bytes) -> None:
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+    except OSError:
+        # Master and worker both ask for it, and the second time takes a right.
+        if listener.getsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX) != _NO_INTERFACE:
+            listener.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, _NO_INTERFACE)

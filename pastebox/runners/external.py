@@ -222,8 +222,7 @@ class _Watch:
         self.is_draining = True
         self.become_lame()
         for bind in self._binds:
-            for listener in _listeners(bind):
-                refuse_newcomers([listener])
+            refuse_newcomers(_listeners(bind))
         self._deadline = min(self._deadline, now + seconds)
         self._grace_s = min(_GRACE_S, seconds / 4)
         self._quiet_since = self._quiet_since or now

@@ -8,6 +8,7 @@ import pytest
 
 from pastebox.config.model import Bind
 from pastebox.errors import CannotCreateError, ConfigError
+from pastebox.process import sockets
 from pastebox.process.notify import Notifier, NotifyReceiver
 from pastebox.process.sockets import (
     adopt,
@@ -82,21 +83,43 @@ def test_descriptor_that_is_no_socket_is_refused(tmp_path):
         adopt(file.fileno())
 
 
-def test_newcomers_are_ignored_and_those_who_wait_are_not():
+REFUSED = [
+    pytest.param(None, TimeoutError, id="filter"),
+    pytest.param(((0xFFFF, 0, 0, 0),), ConnectionRefusedError, id="no-filter"),
+]
+
+
+@pytest.mark.parametrize(("program", "refusal"), REFUSED)
+def test_newcomers_are_kept_away_and_those_who_wait_are_not(program, refusal, monkeypatch, caplog):
+    """Also where the kernel takes no filter, as some do from whoever has no capabilities."""
+    if program is not None:
+        monkeypatch.setattr(sockets, "_NO_SYN", program)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(5)
         listener.settimeout(10)
         with socket.create_connection(listener.getsockname(), 10) as early:
-            refuse_newcomers([listener])
+            for _ in range(2):  # master and worker
+                refuse_newcomers([listener])
             with socket.socket() as late:
                 late.settimeout(0.3)
-                with pytest.raises(TimeoutError):
+                with pytest.raises(refusal):
                     late.connect(listener.getsockname())
             accepted, _ = listener.accept()
             early.sendall(b"x")
             assert accepted.recv(1) == b"x"
             accepted.close()
+    assert not caplog.records
+
+
+def test_kernel_without_a_way_to_keep_newcomers_away_is_told_of_once(monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(sockets, "_NO_SYN", ((0xFFFF, 0, 0, 0),))
+    monkeypatch.setattr(sockets, "_SO_BINDTOIFINDEX", 0xFFFF)
+    with socket.socket() as one, socket.socket() as other:
+        refuse_newcomers([one, other])
+    (record,) = caplog.records
+    assert "one of the last moment may be reset" in record.getMessage()
 
 
 def test_socket_that_others_hold_is_left_alone():
