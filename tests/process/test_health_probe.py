@@ -172,7 +172,7 @@ def test_an_answer_that_drips_is_busy_in_the_end(ask):
     with Server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n", drips=60) as server:
         result = ask(server.target, timeout_s=0.3)
     assert result.reason.startswith("busy: ")
-    assert result.seconds < 1
+    assert result.seconds < 2.5
 
 
 def test_those_who_ask_together_share_one_request_and_it_is_kept_a_while():
