@@ -99,6 +99,7 @@ class _State:
 class _Handler(http.server.BaseHTTPRequestHandler):
     state: _State
     account: str
+    timeout = 30
 
     def do_GET(self) -> None:
         if self.path == "/_lease":
@@ -172,6 +173,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+
+
 def end_with_the_tests() -> None:
     sys.stdin.read()
     os._exit(0)
@@ -181,10 +186,13 @@ def serve(port: int, account: str) -> None:
     """Serve until killed, or until the tests have died."""
     threading.Thread(target=end_with_the_tests, daemon=True).start()
     _Handler.state, _Handler.account = _State(), account
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+    server = _Server(("127.0.0.1", port), _Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(os.path.join(account, "ca.crt"), os.path.join(account, "key"))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    # the handshake is its thread's: one client that stops in it would hold up all
+    server.socket = context.wrap_socket(
+        server.socket, server_side=True, do_handshake_on_connect=False
+    )
     server.serve_forever()
 
 
