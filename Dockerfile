@@ -88,7 +88,12 @@ find /opt/pastebox -name __pycache__ -exec rm -rf {} +
 EOF
 
 COPY entrypoint/docker-entrypoint.sh /opt/
-RUN cp /etc/ssl/certs/ca-certificates.crt /opt/
+RUN <<'EOF'
+set -eu
+cp /etc/ssl/certs/ca-certificates.crt /opt/
+dpkg-query --status ca-certificates >/opt/ca-certificates.status
+cp /usr/share/doc/ca-certificates/copyright /opt/ca-certificates.copyright
+EOF
 
 # ---------------------------------------------------------------------------------------------
 FROM python AS standard
@@ -112,6 +117,8 @@ rm -r /opt/pastebox/lib/python3.*/site-packages/*.dist-info
 rm /opt/pastebox/lib/python3.*/site-packages/paste/deploy/paster_templates.py
 install -m 755 /mnt/docker-entrypoint.sh /usr/local/bin/
 install -D -m 644 /mnt/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+install -D -m 644 /mnt/ca-certificates.status /var/lib/dpkg/status.d/ca-certificates
+install -D -m 644 /mnt/ca-certificates.copyright /usr/share/doc/ca-certificates/copyright
 mkdir -p /data /etc/pastebox/conf.d /run/pastebox
 for phase in pre-config post-config pre-setup post-setup pre-serve post-stop; do
   mkdir -p "/docker-entrypoint.d/$phase"
@@ -192,6 +199,48 @@ find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
 EOF
 
 USER 10001:0
+
+# ---------------------------------------------------------------------------------------------
+FROM standard AS collected
+
+# hadolint ignore=DL3002
+USER 0
+RUN --mount=type=bind,source=entrypoint,target=/mnt <<'EOF'
+set -eu
+python3 -B /mnt/collect.py /collected/first /collected/second
+EOF
+
+# ---------------------------------------------------------------------------------------------
+# Python, its libraries and pastebox on nothing: no shell, no package manager, no other program.
+FROM scratch AS slim
+
+COPY --from=collected /collected/first/ /
+COPY --from=collected /collected/second/ /
+ENV PATH=/opt/pastebox/bin:/usr/local/bin:/usr/bin \
+    HOME=/tmp \
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt \
+    PASTEBOX_HOST=0.0.0.0 \
+    PASTEBOX_PORT=8080 \
+    PASTEBOX_HEALTH_HOST=0.0.0.0 \
+    PASTEBOX_DATA_DIR=/data
+USER 10001:0
+WORKDIR /data
+EXPOSE 8080 9090
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --start-interval=0.5s --retries=3 \
+  CMD ["pastebox", "health"]
+ENTRYPOINT ["/usr/bin/tini", "--", "/usr/local/bin/docker-entrypoint.py"]
+CMD ["serve"]
+
+ARG VERSION=0
+ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.title="pastebox" \
+      org.opencontainers.image.description="Serves a Python web application from its PasteDeploy INI" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
 
 # ---------------------------------------------------------------------------------------------
 # The default target.

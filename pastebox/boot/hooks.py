@@ -8,6 +8,7 @@ it exports reaches the later hooks, the setup and the server.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 
 from pastebox.errors import NoPermissionError, PasteboxError
@@ -21,6 +22,7 @@ Report = Callable[[str, str], None]
 
 # The trap also speaks where the hook says exit; its own status stays the shell's.
 _CAPTURE = "trap 'env -0 >&9' EXIT; . \"$1\""
+_NOT_FOUND = 127
 # What a shell sets for itself.
 _OF_THE_SHELL = frozenset({"_", "PWD", "OLDPWD", "SHLVL"})
 
@@ -143,7 +145,7 @@ def _execute(
             os.execvpe(arguments[0], arguments, environ)  # noqa: S606  # the operator's own program
         except OSError as error:
             os.write(2, f"{path}: {error.strerror}\n".encode())
-        return 127
+        return _NOT_FOUND
 
     limit = settings.hook_timeout
     result = run_child(
@@ -159,5 +161,21 @@ def _execute(
             file=path,
             hint="PASTEBOX_HOOK_TIMEOUT sets the limit",
         )
+    if result.code == _NOT_FOUND and (interpreter := _missing(path, arguments)):
+        raise PasteboxError(
+            f"the hook's interpreter {interpreter} is not there",
+            file=path,
+            hint="where there is no shell, write the hook in Python: #!/usr/bin/env python3",
+        )
     if result.code:
         raise PasteboxError(f"the hook failed with exit status {result.code}", file=path)
+
+
+def _missing(path: str, arguments: list[str]) -> str:
+    """Return the interpreter without which the hook cannot run, if that is the reason."""
+    if arguments[0] != path:
+        return "" if shutil.which(arguments[0]) else arguments[0]
+    with open(path, "rb") as file:
+        first = file.readline().rstrip()
+    words = os.fsdecode(first.removeprefix(b"#!")).split(maxsplit=1)
+    return words[0] if first.startswith(b"#!") and words and not os.path.exists(words[0]) else ""

@@ -7,11 +7,14 @@ a deadline, and what it logged is part of every failure.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.image)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that is marked so is run on the slim image as well."""
+    if metafunc.definition.get_closest_marker("slim_too"):
+        metafunc.parametrize("image", ["standard", "slim"], indirect=True)
 
 
 def call_docker(*words: str, timeout: float = 60) -> str:
@@ -129,6 +138,16 @@ class Container:
         with opener.open(self.url(port) + path, timeout=timeout) as answer:
             return Answer(answer.status, answer.read().decode())
 
+    def wait_until_in_flight(self) -> None:
+        """Ask the metrics until they count a request: docker's proxy takes a moment."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            metrics = self.get("/metrics", port=9090).body
+            counts = re.findall(r"(?m)^[^#\n]*in_flight.* (\S+)$", metrics)
+            if any(float(count) > 0 for count in counts):
+                return
+        pytest.fail(f"the request was never seen\n{metrics}")
+
     def zombies(self) -> int:
         """Count the processes in it that nobody has reaped."""
         script = (
@@ -146,10 +165,29 @@ Run = Callable[..., Container]
 
 
 @pytest.fixture(scope="session")
-def image() -> str:
+def standard_image() -> str:
     """The image of the working tree; ``PASTEBOX_TEST_IMAGE`` names one that is already built."""
-    ready = os.environ.get("PASTEBOX_TEST_IMAGE")
-    return ready or build_image("pastebox:test")
+    return _built("standard")
+
+
+@pytest.fixture(scope="session")
+def slim_image() -> str:
+    """The target ``slim``; ``PASTEBOX_TEST_SLIM_IMAGE`` names one that is already built."""
+    return _built("slim")
+
+
+@pytest.fixture
+def image(request: pytest.FixtureRequest) -> str:
+    """The image under test: the standard one, unless the test is marked ``slim_too``."""
+    return _built(getattr(request, "param", "standard"))
+
+
+@functools.cache
+def _built(kind: str) -> str:
+    if kind == "slim":
+        ready = os.environ.get("PASTEBOX_TEST_SLIM_IMAGE")
+        return ready or build_image("pastebox-slim:test", TARGET="slim")
+    return os.environ.get("PASTEBOX_TEST_IMAGE") or build_image("pastebox:test")
 
 
 def build_image(tag: str, flags: str = "", tree: Path = ROOT, **more: str) -> str:
@@ -205,12 +243,23 @@ def build_secrets() -> list[str]:
     return answer.stdout.split()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def wiki_image(image: str, build_secrets: list[str]) -> str:
     """The example wiki's image, on top of the image under test."""
+    return _wiki(image, tuple(build_secrets))
+
+
+@functools.cache
+def _wiki(image: str, secrets: tuple[str, ...]) -> str:
     tag = f"{image.partition(':')[0]}-wiki:test"
-    words = ["build", "--quiet", "--tag", tag, "--build-arg", f"PASTEBOX_IMAGE={image}"]
-    call_docker(*words, *build_secrets, str(ROOT / "examples/wiki"), timeout=600)
+    words = ["build", "--quiet", "--tag", tag, *secrets]
+    if image == _built("standard"):
+        words += ["--build-arg", f"PASTEBOX_IMAGE={image}"]
+    else:
+        words += ["--build-arg", f"PASTEBOX_IMAGE={_built('standard')}"]
+        words += ["--build-arg", f"PASTEBOX_SLIM_IMAGE={image}"]
+        words += ["--file", str(ROOT / "examples/wiki/slim.Dockerfile")]
+    call_docker(*words, str(ROOT / "examples/wiki"), timeout=600)
     return tag
 
 
@@ -292,7 +341,7 @@ def readable(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def config(image: str) -> dict[str, object]:
     """The image's configuration: what docker would run, as whom, with what."""
     loaded = json.loads(call_docker("image", "inspect", image))[0]

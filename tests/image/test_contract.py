@@ -15,16 +15,19 @@ def test_it_is_small(config):
     assert config["Size"] <= 115 * MEGABYTE
 
 
+@pytest.mark.slim_too
 def test_the_user_is_a_number_in_group_0(config):
     assert config["User"] == "10001:0"
 
 
+@pytest.mark.slim_too
 def test_tini_is_pid_1_and_term_stops_it(config):
     assert config["Entrypoint"][:2] == ["/usr/bin/tini", "--"]
     assert config["Cmd"] == ["serve"]
     assert config["StopSignal"] == "SIGTERM"
 
 
+@pytest.mark.slim_too
 def test_health_is_asked_often_while_it_starts(config):
     second = 1_000_000_000
     assert config["Healthcheck"] == {
@@ -37,6 +40,7 @@ def test_health_is_asked_often_while_it_starts(config):
     }
 
 
+@pytest.mark.slim_too
 def test_it_names_its_ports_and_makes_no_anonymous_volume(config):
     assert set(config["ExposedPorts"]) == {"8080/tcp", "9090/tcp"}
     assert not config["Volumes"]
@@ -53,10 +57,12 @@ def test_it_names_its_ports_and_makes_no_anonymous_volume(config):
         pytest.param("created", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", id="created"),
     ],
 )
+@pytest.mark.slim_too
 def test_the_labels_say_what_it_is(config, label, pattern):
     assert re.fullmatch(pattern, config["Labels"][f"org.opencontainers.image.{label}"])
 
 
+@pytest.mark.slim_too
 def test_no_secret_is_in_its_configuration(config):
     """Neither the environment nor the history of the build holds a value that looks like one."""
     text = "\n".join(config["Env"]) + str(config["History"])
@@ -82,6 +88,7 @@ def test_it_holds_no_setuptools(run_to_end):
     assert (status, "ModuleNotFoundError" in output) == (1, True)
 
 
+@pytest.mark.slim_too
 def test_its_byte_code_is_there_and_never_stale(run_to_end):
     """Nobody may write it under a strange UID, so start-up depends on what the build left."""
     script = (
@@ -98,6 +105,7 @@ def test_its_clock_is_utc(run_to_end):
     assert run_to_end("date", "+%Z") == (0, "UTC\n")
 
 
+@pytest.mark.slim_too
 def test_an_application_may_trust_what_debian_trusts(run_to_end):
     script = "import ssl; print(len(ssl.create_default_context().get_ca_certs()) > 100)"
     assert run_to_end("python", "-c", script) == (0, "True\n")

@@ -20,6 +20,7 @@ def test_docker_calls_it_healthy_within_seconds(run, toy):
     container.wait_for_health("healthy", timeout=15)
 
 
+@pytest.mark.slim_too
 def test_docker_calls_it_unhealthy_when_the_application_fails(run, toy):
     options = ["--env", "PASTEBOX_READY_PATH=/broken", "--health-start-period", "1ms"]
     options += ["--health-interval", "500ms", "--health-retries", "2"]

@@ -13,12 +13,20 @@ import pytest
 ROOT = Path(__file__).parents[2]
 Entries = dict[str, tuple[object, ...]]
 SOURCES = ("Dockerfile", ".dockerignore", "Makefile", "pyproject.toml", "README.md", "LICENSE")
+TARGETS = {
+    "standard": "--no-cache",
+    "slim": "--no-cache-filter collected --no-cache-filter slim",
+}
+"""Each with what makes its second build a new one."""
 
 
 @pytest.mark.timeout(600)
 def test_a_second_build_without_any_cache_is_the_same(make_image, docker, tmp_path):
-    """Two checkouts of other dates and modes; identity is the digest of all layers and settings."""
-    identities, tags = [], []
+    """Two checkouts of other dates and modes; identity is the digest of all layers and settings.
+
+    The second slim image is collected again, from the second standard image.
+    """
+    built: dict[str, list[str]] = {target: [] for target in TARGETS}
     for number, mode in enumerate((0o644, 0o664)):
         tree = tmp_path / f"checkout{number}"
         if number == 0:
@@ -28,13 +36,17 @@ def test_a_second_build_without_any_cache_is_the_same(make_image, docker, tmp_pa
         for path in tree.rglob("*.py"):
             path.chmod(mode)
             path.touch()
-        flags = "--no-cache" if number else ""
-        tag = make_image(f"pastebox:test-same-{number}", flags, tree=tree, EPOCH="1700000000")
-        identities.append(docker("image", "inspect", "-f", "{{.Id}} {{.RootFS.Layers}}", tag))
-        tags.append(tag)
-    if identities[0] != identities[1]:
-        found = [_entries(docker, tag, tmp_path / f"{i}.tar") for i, tag in enumerate(tags)]
-        pytest.fail(_difference(*found), pytrace=False)
+        for target, afresh in TARGETS.items():
+            tag = f"pastebox:test-same-{target}-{number}"
+            flags = afresh if number else ""
+            built[target].append(
+                make_image(tag, flags, tree=tree, EPOCH="1700000000", TARGET=target)
+            )
+    for target, tags in built.items():
+        template = "{{.Id}} {{.RootFS.Layers}}"
+        if len({docker("image", "inspect", "-f", template, tag) for tag in tags}) > 1:
+            found = [_entries(docker, tag, tmp_path / f"{i}.tar") for i, tag in enumerate(tags)]
+            pytest.fail(f"{target}\n{_difference(*found)}", pytrace=False)
 
 
 def _difference(first: Entries, second: Entries) -> str:
@@ -66,18 +78,20 @@ def _entries(docker, tag: str, archive: Path) -> Entries:
     return entries | {"config": (json.dumps(config, sort_keys=True),)}
 
 
+@pytest.mark.slim_too
 @pytest.mark.timeout(300)
-def test_the_order_in_a_layer_is_not_the_engines_choice(image, docker, tmp_path):
+def test_the_order_in_a_layer_is_not_the_engines_choice(image, slim_image, docker, tmp_path):
     """The engine walks the tree or sorts by path, which differs for ``X/file`` and ``X-1.0``.
 
-    The first layer stands on the base image, which has one way only.
+    The standard image's first layer stands on the base image, which has one way only.
     """
+    first = 0 if image == slim_image else 2
     entries = _entries(docker, image, tmp_path / "image.tar")
     layers: dict[int, list[str]] = {}
     for number, _, name in (entry.partition(":") for entry in entries if entry != "config"):
         layers.setdefault(int(number), []).append(name)
     for number, names in layers.items():
-        if number > 1:
+        if number >= first:
             assert sorted(names) == sorted(names, key=lambda name: name.split("/")), number
 
 

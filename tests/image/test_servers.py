@@ -12,8 +12,8 @@ IN_THE_TARGET = sorted(name for name, entry in RUNNERS.items() if entry.extra)
 
 
 @pytest.fixture(scope="session")
-def servers_image(image, make_image):
-    assert image
+def servers_image(standard_image, make_image):
+    assert standard_image
     return make_image("pastebox:test-servers", TARGET="servers")
 
 

@@ -174,7 +174,7 @@ class Sandbox:
         if self._image is None:
             text = self._local(text)
         elif block.language == "dockerfile":
-            text = text.replace("FROM pastebox\n", f"FROM {self._image}\n")
+            text = re.sub(r"FROM pastebox(?=\s)", f"FROM {self._image}", text)
             text = text.replace("RUN pip ", f"RUN {_REACH_INDEX} pip ")
         with path.open("a" if block.kind == "append" else "w") as file:
             file.write(text)

@@ -106,12 +106,6 @@ def test_a_hook_that_is_not_executable_says_chmod(hooks) -> None:
     assert caught.value.hint == f"chmod +x {path}"
 
 
-def test_a_hook_without_an_interpreter_is_named(hooks) -> None:
-    path = hooks.add("10.sh", "#!/no/such/interpreter\n")
-    with pytest.raises(PasteboxError, match=f"{path}: the hook failed with exit status 127"):
-        hooks.run()
-
-
 def test_a_hook_that_hangs_is_stopped_and_named(hooks) -> None:
     hooks.settings = Settings(
         {
@@ -147,3 +141,20 @@ def test_difference_ignores_what_a_shell_sets_for_itself() -> None:
 
 def test_changes_are_applied_and_unset() -> None:
     assert apply({"A": "1", "B": "2"}, {"A": None, "C": "3"}) == {"B": "2", "C": "3"}
+
+
+@pytest.mark.parametrize("name", ["10.sh", "10.envsh"])
+def test_an_interpreter_that_is_not_there_is_named(hooks, monkeypatch, name) -> None:
+    """As in an image without a shell; the system's own words would name the hook."""
+    path = hooks.add(name, "#!/nowhere/sh -e\n")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(PasteboxError, match=r"interpreter (/nowhere/)?sh is not there") as caught:
+        hooks.run(environ={"PATH": "/nowhere"})
+    assert caught.value.file == path
+    assert "Python" in caught.value.hint
+
+
+def test_a_hook_that_cannot_find_a_command_failed_by_itself(hooks) -> None:
+    hooks.add("10.sh", "#!/bin/sh\nno-such-command\n")
+    with pytest.raises(PasteboxError, match="failed with exit status 127"):
+        hooks.run()

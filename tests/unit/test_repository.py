@@ -102,6 +102,19 @@ def test_the_entrypoint_knows_every_verb():
     assert set(found[1].split(" | ")) == set(VERBS)
 
 
+def test_the_images_differ_in_nothing_that_both_have():
+    """A stage on ``scratch`` inherits nothing: it says the same again, but for the shell."""
+    stages = re.split(r"(?m)^FROM ", (ROOT / "Dockerfile").read_text())
+    said = {}
+    for stage in stages:
+        name = re.match(r"\S+ AS (\S+)", stage)
+        if name and name[1] in {"standard", "slim"}:
+            text = stage[stage.index("\nENV ") :]
+            text = re.sub(r"(?m)^(#.*|ENV PATH=.*|    PIP_.*)\n", "", text)
+            said[name[1]] = text.replace("docker-entrypoint.py", "docker-entrypoint.sh")
+    assert said["slim"].split() == said["standard"].split()
+
+
 def test_the_dockerfiles_pull_no_frontend():
     """A ``syntax`` line is a download, which a build without a registry cannot make."""
     for path in tracked("*Dockerfile"):

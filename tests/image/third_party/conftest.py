@@ -83,13 +83,14 @@ def client() -> Callable[..., Client]:
 
 
 @pytest.fixture(scope="session")
-def build_app(image: str, build_secrets: list[str], docker) -> Callable[[str], str]:
+def build_app(standard_image: str, build_secrets: list[str], docker) -> Callable[[str], str]:
     """Build the image of one folder here, on top of the image under test."""
 
     def build(name: str) -> str:
         tag = f"pastebox-{name}:test"
-        words = ["build", "--quiet", "--tag", tag, "--build-arg", f"PASTEBOX_IMAGE={image}"]
-        docker(*words, *build_secrets, str(Path(__file__).parent / name), timeout=300)
+        words = ["build", "--quiet", "--tag", tag, *build_secrets]
+        words += ["--build-arg", f"PASTEBOX_IMAGE={standard_image}"]
+        docker(*words, str(Path(__file__).parent / name), timeout=300)
         return tag
 
     return build
