@@ -11,7 +11,7 @@ from pastebox.config.model import ConfigSpec
 from pastebox.config.read import read_leniently
 from pastebox.config.source import app_source
 from pastebox.daemon.instances_model import Base, Found, Instance, Refused
-from pastebox.daemon.instances_taken import Taken
+from pastebox.daemon.instances_taken import Taken, health_bind
 from pastebox.daemon.plan import SPARE_S, ourselves
 from pastebox.daemon.programs import NAME, NAME_EXPECTED, WEB, Program
 from pastebox.daemon.sections import read_programs
@@ -97,7 +97,7 @@ def find(base: Base, environ: Mapping[str, str], running: Iterable[Instance] = (
     before = {one.name: one for one in running}
     examined: list[Instance] = []
     refused: list[Refused] = []
-    taken = Taken()
+    taken = Taken(health_bind(base))
 
     def refuse(name: str, path: str, error: PasteboxError) -> None:
         shown = ascii(name)[1:-1]
@@ -223,6 +223,7 @@ def _programs(
         stop_seconds=math.ceil(settings.drain_delay + settings.drain_timeout + SPARE_S),
         reload_signal="HUP",
         digest=Facts(prepared.config, settings, full).digest,
+        binds=prepared.binds,
     )
     found = []
     for one in read_programs(prepared.config, web, full):

@@ -79,7 +79,11 @@ def _plain(instance: Instance) -> dict[str, Any]:
 def _instance(facts: Mapping[str, Any]) -> Instance:
     binds = tuple(Bind(**one) for one in facts["binds"])
     programs = tuple(
-        Program(**one)._replace(command=tuple(one["command"]), exit_codes=tuple(one["exit_codes"]))
+        Program(**one)._replace(
+            command=tuple(one["command"]),
+            exit_codes=tuple(one["exit_codes"]),
+            binds=tuple(Bind(*bind) for bind in one["binds"]),
+        )
         for one in facts["programs"]
     )
     return Instance(**{**facts, "binds": binds, "programs": programs})

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from pastebox.config.model import Bind
+
 WEB = "web"
 """The name of the application itself, which serves the INI."""
 
@@ -42,6 +44,7 @@ class Program(NamedTuple):
         user: as whom it runs, for a daemon that runs as root; empty for nobody else.
         digest: a fingerprint of what it reads. Where that alone differs at an update, the running
             program gets ``reload_signal`` (or is replaced where it has none).
+        binds: the addresses that it listens on, where others are to have them at an update.
     """
 
     name: str
@@ -61,3 +64,4 @@ class Program(NamedTuple):
     reload_signal: str = ""
     user: str = ""
     digest: str = ""
+    binds: tuple[Bind, ...] = ()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from supervisor.states import RUNNING_STATES, ProcessStates
 
+from pastebox.daemon.instances_taken import moving
 from pastebox.daemon.plan import Plan
 from pastebox.daemon.programs import Program
 from pastebox.daemon.render import render
@@ -36,6 +37,7 @@ class Update:
         self._supervision = supervision
         self._plan = plan
         self._pending: dict[str, Any] = {}
+        self._moving: set[str] = set()  # those of them that wait for each other's addresses
 
     @property
     def is_done(self) -> bool:
@@ -61,11 +63,12 @@ class Update:
             and one.digest != old[one.name].digest
             and one.name in supervision.process_groups
         ]
-        reloaded = [one for one in touched if one.reload_signal]
+        together = moving(self._plan.programs, plan.programs)
+        reloaded = [one for one in touched if one.reload_signal and one.name not in together]
         for one in reloaded:
             self._reload(one)
         for one in touched:
-            if not one.reload_signal:
+            if one not in reloaded:
                 replaced[one.name] = supervision.process_groups[one.name].config
         self._plan = plan
         known = {config.name: config for config in supervision.options.process_group_configs}
@@ -75,8 +78,12 @@ class Update:
             self._pending[name] = config
             for process in supervision.process_groups[name].processes.values():
                 process.stop()
+        self._moving |= together
         for config in added:
-            supervision.add_process_group(config)
+            if config.name in together or config.name in self._pending:
+                self._pending[config.name] = config
+            else:
+                supervision.add_process_group(config)
         return Changes(
             tuple(config.name for config in added),
             tuple(replaced),
@@ -86,15 +93,25 @@ class Update:
         )
 
     def go_on(self) -> None:
-        """Put in the place of each group that has ended what comes after it."""
+        """Put in the place of each group that has ended what comes after it.
+
+        Those that swap their addresses begin when all of them have ended.
+        """
         supervision = self._supervision
+        self._moving &= self._pending.keys()
+        are_free = not any(self._runs(name) for name in self._moving)
         for name, config in list(self._pending.items()):
-            if supervision.process_groups[name].get_unstopped_processes():
+            if self._runs(name) or (name in self._moving and not are_free):
                 continue
-            supervision.remove_process_group(name)
+            if name in supervision.process_groups:
+                supervision.remove_process_group(name)
             del self._pending[name]
             if config is not None:
                 supervision.add_process_group(config)
+
+    def _runs(self, name: str) -> bool:
+        group = self._supervision.process_groups.get(name)
+        return group is not None and bool(group.get_unstopped_processes())
 
     def _reload(self, program: Program) -> None:
         number = getattr(signal, f"SIG{program.reload_signal}")

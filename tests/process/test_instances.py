@@ -178,6 +178,40 @@ def test_what_is_wrong_at_an_update_leaves_what_runs_as_it_is(instances):
     assert daemon.stop() == 0
 
 
+@pytest.mark.parametrize("leaves", ["swaps", "is-removed"])
+def test_addresses_change_hands_in_one_update(instances, leaves):
+    """Two swap theirs; or one goes, the next ones move up, and a new one has what is left."""
+    for name in ("a", "b", "c"):
+        instances.write(name, f"word = {name}")
+    daemon = instances.start()
+    for name in ("a", "b", "c"):
+        instances.listens(name)
+    ports = instances.ports
+    if leaves == "swaps":
+        new = {"a": ports["b"], "b": ports["a"]}
+    else:
+        new = {"b": ports["a"], "c": ports["b"], "d": ports["c"]}
+        instances.remove("a")
+    for name, port in new.items():
+        instances.write(name, f"word = new {name}", port=port)
+    ports |= new
+    assert instances.ctl("update")[0] == 0
+    for name in new:
+        wait_until(lambda name=name: answers(instances, name) == f"new {name}", "the new address")
+        assert daemon.log().count(f" program started name={name} ") == (1 if name == "d" else 2)
+    if leaves == "swaps":
+        assert instances.says("c") == "c"
+        assert daemon.log().count(" program started name=c ") == 1
+    assert daemon.stop() == 0
+
+
+def answers(instances, name):
+    try:
+        return instances.says(name)
+    except OSError:
+        return None
+
+
 @pytest.mark.parametrize("fail", ["any", "all"])
 def test_the_whole_ends_with_the_status_of_what_had_to_serve(instances, fail):
     instances.write("a", "raise = 1")

@@ -11,7 +11,7 @@ from instances_base import base_in
 from pastebox.config.model import Bind
 from pastebox.daemon.instances import base_of, check_name, find, leave_out, make_places
 from pastebox.daemon.instances_state import State, StateFile, read_state, write_state
-from pastebox.daemon.instances_taken import overlap
+from pastebox.daemon.instances_taken import moving, overlap
 from pastebox.errors import ConfigError, ExitCode
 from pastebox.master.request import ServeRequest
 from pastebox.settings import resolve
@@ -202,6 +202,38 @@ def test_who_moves_to_the_port_of_another_is_refused(base, write):
     running = find(base, {}).instances
     write("a", "host = 127.0.0.1\nport = 8092")
     assert names(find(base, {}, running)) == (["b"], ["a"])
+
+
+@pytest.mark.parametrize(
+    ("health", "server"),
+    [
+        ({"health_port": 9090}, "host = 0.0.0.0\nport = 9090"),
+        ({"health_host": "unix:/run/wikis"}, "unix_socket = /run/wikis"),
+    ],
+)
+def test_nobody_has_the_address_where_all_are_asked_for(base, write, health, server):
+    write("a", "host = 127.0.0.1\nport = 9091")
+    write("b", server)
+    found = find(base._replace(**health), {})
+    assert names(found) == (["a"], ["b"])
+    told = found.refused[0]
+    assert "and so does the health port of all instances (" in told.error
+    assert "b.ini" in told.error
+    assert "PASTEBOX_HEALTH_PORT" in told.hint
+
+
+def test_those_that_swap_or_follow_each_other_are_known(base, write):
+    for name, port in (("a", 8091), ("b", 8092), ("c", 8093), ("d", 8094)):
+        write(name, f"port = {port}")
+    old = [program for one in find(base, {}).instances for program in one.programs]
+    assert moving(old, old) == frozenset()
+    write("a", "port = 8092")
+    write("b", "port = 8091")
+    write("d", "port = 8095")
+    os.unlink(os.path.join(base.directory, "c.ini"))
+    write("e", "port = 8093")
+    new = [program for one in find(base, {}).instances for program in one.programs]
+    assert moving(old, new) == {"a", "b", "c", "e"}
 
 
 def test_words_of_the_daemon_reach_every_instance(base, write, tmp_path):
