@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import time
 import xmlrpc.client
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ ACTIONS = {
 ALL = "all"
 _LOOK_AGAIN_S = 0.1
 _ALREADY = (60, 70)  # supervisor's ALREADY_STARTED and NOT_RUNNING
+_INTERRUPTED = 128 + signal.SIGINT
 _GOING = ("starting", "stopping")
 
 Facts = dict[str, Any]
@@ -154,11 +156,14 @@ def _tail(
         stdout.write(json.dumps({"name": names[0], "lines": lines}) + "\n")
         return ExitCode.OK
     stdout.write("".join(f"{line}\n" for line in lines))
-    while namespace.follow:
-        stdout.flush()
-        time.sleep(_LOOK_AGAIN_S)
-        text, position = client.call("pastebox.tail", names[0], position, 0)
-        stdout.write(text)
+    try:
+        while namespace.follow:
+            stdout.flush()
+            time.sleep(_LOOK_AGAIN_S)
+            text, position = client.call("pastebox.tail", names[0], position, 0)
+            stdout.write(text)
+    except KeyboardInterrupt:  # how somebody ends it
+        return _INTERRUPTED
     return ExitCode.OK
 
 

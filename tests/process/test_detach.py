@@ -206,8 +206,9 @@ def test_caller_who_is_told_to_stop_ends_the_service(service, tmp_path):
     assert not service.pid_file.exists()
 
 
-def test_supervisor_stays_in_the_foreground(service):
-    done = service.say("app.ini", "--mode", "daemon", "start")
+@pytest.mark.parametrize("word", ["start", "restart", "--daemon"])
+def test_supervisor_stays_in_the_foreground(service, word):
+    done = service.say("app.ini", "--mode", "daemon", word)
     assert done.returncode == 2
     assert "in the foreground" in done.stderr
     assert not service.pid_file.exists()

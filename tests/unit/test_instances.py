@@ -306,6 +306,32 @@ def test_a_file_that_cannot_be_served_harms_no_other(base, write, directory, mak
     assert said in found.refused[0].error
 
 
+def test_a_file_that_may_not_be_read_harms_no_other(base, tmp_path):
+    """Whoever may read everything is somebody else for a moment."""
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        for name in ("a", "b"):
+            with open(os.path.join(place, f"{name}.ini"), "w") as file:
+                file.write(INI.format(server="port = 0", own=""))
+        base = base._replace(directory=place)
+        assert names(find(base, {})) == (["a", "b"], [])
+        os.chmod(os.path.join(place, "b.ini"), 0)
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(65534)
+        try:
+            found = find(base, {})
+        finally:
+            if is_root:
+                os.seteuid(0)
+    assert names(found) == (["a"], ["b"])
+    told = found.refused[0]
+    assert told.code == ExitCode.NO_PERMISSION
+    assert f"{place}/b.ini" in told.error
+    assert "may not be read" in told.error
+    assert "chmod" in told.hint
+
+
 def test_a_socket_path_that_is_too_long_is_told_before_the_start(base, write, tmp_path):
     write("one")
     found = find(base._replace(run_dir=f"/{'r' * 100}"), {})
