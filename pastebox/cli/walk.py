@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from pastebox.cli.mounted import located, source_of, words_of
 from pastebox.config.locate import Located, ini_names
@@ -49,6 +50,7 @@ class Walk:
         )
         if self.settings.mode == "daemon" and ini_names(self.settings.instances_dir):
             return *begin, ("instances: each INI of a directory", self.instances)
+        is_daemon = self.settings.mode == "daemon"
         return (
             *begin,
             ("locate: which INI", self.locate),
@@ -57,6 +59,7 @@ class Walk:
             ("logging", self.logging),
             ("server: what serves", self.serve),
             ("listen: addresses, health, workers", self.listen),
+            *[("programs: what the daemon runs", self.programs)] * is_daemon,
             ("stop: what TERM does", self.stop),
         )
 
@@ -101,24 +104,18 @@ class Walk:
 
     def instances(self) -> Lines:
         """Say what each instance is, and why a file is none; ``explain`` of its INI says more."""
+        from pastebox.cli.walk_programs import told  # noqa: PLC0415  # rare
         from pastebox.daemon.instances import base_of, find, refuse_beside  # noqa: PLC0415  # rare
         from pastebox.daemon.rundir import run_dir  # noqa: PLC0415  # likewise
-        from pastebox.master.request import ServeRequest  # noqa: PLC0415  # likewise
 
         if self.located is not None and self.located.looked_at:
             refuse_beside(self.located.spec, self.settings)
-        words, sets = words_of(self.namespace), getattr(self.namespace, "sets", ())
-        request = ServeRequest(
-            None,
-            self.namespace.arguments,
-            words.variables,
-            tuple((section, pair) for section, pair in sets),
-            dict(self.environ),
-        )
-        base = base_of(request, self.settings, run_dir(self.settings, self.environ))
+        base = base_of(self._request(None), self.settings, run_dir(self.settings, self.environ))
         found = find(base, self.environ)
         for one in found.instances:
             yield f"{one.name}: {one.path} on {', '.join(map(str, one.binds))}, in {one.data_dir}"
+            for program in one.programs:
+                yield from (f"  {line}" for line in told(program))
         for bad in found.refused:
             self.exit_code = self.exit_code or (bad.code if base.fail == "any" else 0)
             yield f"{bad.name} is refused: {bad.error}"
@@ -243,6 +240,26 @@ class Walk:
         if info.multiprocess and option and not self.settings.given("workers"):
             why = why or "the server's own option"
         return f"workers: {count}  ({why or self.settings.origin('workers')})"
+
+    def programs(self) -> Lines:
+        """Say what runs beside the application, and what becomes of each."""
+        from pastebox.cli.walk_programs import programs  # noqa: PLC0415  # one mode only
+
+        config = self._config()
+        names = words_of(self.namespace).names
+        request = self._request(names[0] if names else None)
+        yield from programs(config, request, self.settings, self.environ)
+
+    def _request(self, argument: str | None) -> Any:
+        from pastebox.master.request import ServeRequest  # noqa: PLC0415  # daemon mode only
+
+        return ServeRequest(
+            argument,
+            self.namespace.arguments,
+            words_of(self.namespace).variables,
+            tuple((section, pair) for section, pair in getattr(self.namespace, "sets", ())),
+            dict(self.environ),
+        )
 
     def stop(self) -> Lines:
         """Say how long a stop can take."""

@@ -57,7 +57,7 @@ def make_plan(request: ServeRequest, spec: ConfigSpec, directory: str, listener:
     return Plan(programs, daemon_of(settings, directory), settings)
 
 
-def web_program(request: ServeRequest, directory: str, listener: str) -> Program:
+def web_program(request: ServeRequest, directory: str, listener: str = "") -> Program:
     """Return the program that serves the application; first boot and its hooks are done."""
     own = {"mode": "foreground", "setup": "never", "hooks_dir": os.path.join(directory, "none")}
     words = [*ourselves(), "serve", *filter(None, [request.argument])]

@@ -37,11 +37,7 @@ def run(request: ServeRequest, start: HeadStart, signals: SignalQueue) -> int:
     """
     settings = start.settings
     configure(settings.log_format, settings.log_level)
-    if importlib.util.find_spec("supervisor") is None:
-        raise UnavailableError(
-            "supervisor is not installed, and PASTEBOX_MODE=daemon needs it",
-            hint="pip install 'pastebox[daemon]'; the image has it",
-        )
+    refuse_without_supervisor()
     directory = run_dir(settings, request.environ)
     make_run_dir(directory)
     relay = Relay.take(request.environ, directory)
@@ -75,6 +71,19 @@ def run(request: ServeRequest, start: HeadStart, signals: SignalQueue) -> int:
     leave_to_programs(request.environ)
     code = _supervise(plan, replan, directory, signals, relay)
     return last_hooks.run(plan.settings, request.environ, code)
+
+
+def refuse_without_supervisor() -> None:
+    """Say what to install.
+
+    Raises:
+        UnavailableError: supervisor is not there.
+    """
+    if importlib.util.find_spec("supervisor") is None:
+        raise UnavailableError(
+            "supervisor is not installed, and PASTEBOX_MODE=daemon needs it",
+            hint="pip install 'pastebox[daemon]'; the image has it",
+        )
 
 
 def _supervise(

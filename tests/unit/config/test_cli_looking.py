@@ -272,3 +272,82 @@ def test_no_verb_shows_a_secret(mount, verb, module):
 def test_every_setting_can_be_explained(good, mount, verb):
     answer = verb(explain, mount.ini)
     assert f"   {len(options()) - 4} others have their default" in answer.lines
+
+
+DAEMON = """
+[pastebox:program:orders]
+command = orders --queue "a b" --key %(ENV_X)s
+essential = true
+restart = always
+priority = 10
+environment = PATH={path}
+[pastebox:program:once]
+command = orders
+restart = never
+autostart = false
+environment = PATH={path}
+"""
+
+
+EXPLAINED = """
+orders: orders --queue 'a b' --key 1
+  essential: when it has ended, all end with its status
+  starts again whatever its status, 3 times in 10 minutes, each after a longer pause
+web: the application
+  essential: when it has ended, all end with its status
+  starts again, unless its status is 0, 3 times in 10 minutes, each after a longer pause
+once: orders
+  not essential: the others go on without it
+  does not start again
+  begins with pastebox ctl start once
+extra: extra --now  ({tmp}/own/more.conf)
+  essential: when it has ended, all end with its status
+  5 restarts
+group:all  ({tmp}/own/more.conf)
+a stop: 27 s for all of them together: drain_delay 4, drain_timeout 20, spare 3
+the order of a stop: priority 999, then 10
+control: {tmp}/run/control.sock
+"""
+
+
+@pytest.mark.usefixtures("good")
+def test_explain_says_what_a_daemon_runs_and_what_becomes_of_it(mount, verb, tmp_path):
+    pytest.importorskip("supervisor")
+    bin_ = tmp_path / "bin"
+    bin_.mkdir()
+    (bin_ / "orders").touch(0o755)
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "more.conf").write_text(
+        "[program:extra]\ncommand=extra --now ; said so\nessential=true\nrestarts=5\n"
+        "[group:all]\nprograms=extra\n"
+    )
+    mount.write(GOOD + DAEMON.replace("{path}", str(bin_)))
+    places = {"supervisor_dir": str(own), "run_dir": str(tmp_path / "run")}
+    answer = verb(explain, mount.ini, mode="daemon", drain_delay="4s", **places)
+    assert answer.code == 0, answer.text
+    step = answer.text.partition("9. programs: what the daemon runs\n")[2].partition("10. ")[0]
+    assert step.replace("\n   ", "\n").strip() == EXPLAINED.format(tmp=tmp_path).strip()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[pastebox:program:job]\ncommand = no-such-command\n", '"no-such-command", which is not'),
+        ("[pastebox:program:job]\ncomand = x\n", "did you mean command?"),
+    ],
+)
+@pytest.mark.usefixtures("good")
+def test_explain_says_which_program_is_wrong(mount, verb, text, told):
+    mount.write(GOOD + text)
+    answer = verb(explain, mount.ini, mode="daemon", run_dir="/run/nowhere")
+    assert answer.code == 78
+    assert told in answer.text
+
+
+@pytest.mark.usefixtures("good")
+def test_explain_says_which_file_of_the_operator_cannot_be_read(mount, verb, tmp_path):
+    (tmp_path / "bad.conf").write_text("no section\n")
+    answer = verb(explain, mount.ini, mode="daemon", supervisor_dir=str(tmp_path))
+    assert answer.code == 78
+    assert f"{tmp_path}/bad.conf: cannot be read" in answer.text
