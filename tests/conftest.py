@@ -49,6 +49,21 @@ def _helm_missing() -> str:
     return "" if shutil.which("helm", path=path) else "helm is not installed: make helm"
 
 
+@functools.cache
+def _cluster_missing() -> str:
+    # Whoever has a kubectl need not want tests on what it reaches: hence a word of its own.
+    if not os.environ.get("PASTEBOX_TEST_CLUSTER_LOAD"):
+        return "no cluster was given: make cluster"
+    for missing in (_docker_missing(), _helm_missing()):
+        if missing:
+            return missing
+    if shutil.which("kubectl") is None:
+        return "kubectl is not installed"
+    command = ("kubectl", "get", "nodes")
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return f"{' '.join(command)}: {answer.stderr.strip()}" if answer.returncode else ""
+
+
 def _program(name: str) -> Need:
     return Need(name, lambda: "" if shutil.which(name) else f"{name} is not installed")
 
@@ -64,6 +79,7 @@ NEEDS = {
     "image": Need("docker", _docker_missing),
     "protocol": _program("nginx"),
     "chart": Need("helm", _helm_missing),
+    "cluster": Need("cluster", _cluster_missing),
 }
 
 
@@ -97,7 +113,7 @@ def _needs_of(item: pytest.Item) -> Iterator[Need]:
             yield need
 
 
-DOCKER = ("tests/image/", "tests/docs/")
+DOCKER = ("tests/image/", "tests/docs/", "tests/cluster/")
 
 
 def _unit_of(nodeid: str) -> str:

@@ -1,0 +1,99 @@
+"""Cold installations of the wiki with many replicas, with and without the death of the leader."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from app_process import wait_until
+from cluster_database import ask
+from helms import Helm3
+from kube import PATIENCE_S, Namespace
+
+SLOW_SETUP = "[app:main]\nwiki.setup_delay = 4\n"
+SETS_UP = "pastebox-wiki setup: waiting elapsed_s=1"
+"""The wiki says it in the middle of a setup that was made to take its time."""
+
+
+class Install(NamedTuple):
+    """What came of one installation.
+
+    Attributes:
+        begun: setups that began.
+        finished: setups that ended.
+        waited: seconds of each pod from its creation until it was ready.
+        was_killed: whether the leader was killed in the middle.
+    """
+
+    begun: int
+    finished: int
+    waited: list[float]
+    was_killed: bool
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the application was set up once, and no setup began beside another one."""
+        return self.finished == 1 and self.begun == 1 + self.was_killed
+
+
+def install_cold(
+    namespace: Namespace, values: Mapping[str, Any], replicas: int, *, kills: bool
+) -> Install:
+    """Install the wiki on its empty database; take it away again, and empty the database."""
+    helm = Helm3(namespace.name)
+    given = {**values, "replicas": replicas}
+    helm.install("wiki", given, "--wait=false")
+    if kills:
+        _kill_the_leader(namespace)
+    namespace.rolled_out("deployment/wiki-pastebox")
+    waited = [_waited(item) for item in _items(namespace)]
+    assert len(waited) == replicas, waited
+    begun, finished = ask(namespace, "SELECT count(*), count(finished_at) FROM setup_run")[0].split(
+        "|"
+    )
+    helm.uninstall("wiki")
+    wait_until(lambda: not _items(namespace), "the end of the pods", PATIENCE_S)
+    ask(namespace, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return Install(int(begun), int(finished), waited, kills)
+
+
+def _items(namespace: Namespace) -> list[dict[str, Any]]:
+    selector = "--selector=app.kubernetes.io/component=server"
+    return list(namespace.get("pods", selector)["items"])
+
+
+def _kill_the_leader(namespace: Namespace) -> None:
+    """Kill every process of the pod that sets up, in the middle of it."""
+
+    def leader() -> str:
+        for pod in namespace.pods():
+            if pod.phase == "Running" and SETS_UP in namespace.logs(pod.name):
+                return pod.name
+        return ""
+
+    name = wait_until(leader, "a pod that sets up", PATIENCE_S)
+    # Its PID 1 cannot be killed from within, and ends with the process that it started; whether
+    # this command lives to say how it ended is chance.
+    with contextlib.suppress(AssertionError):
+        namespace.run("exec", name, "--container", "app", "--", "sh", "-c", "kill -9 -1")
+    wait_until(
+        lambda: any(pod.name == name and pod.restarts for pod in namespace.pods()),
+        "the restart of the leader",
+        PATIENCE_S,
+    )
+
+
+def _waited(item: Mapping[str, Any]) -> float:
+    ready = next(one for one in item["status"]["conditions"] if one["type"] == "Ready")
+    return _seconds(ready["lastTransitionTime"]) - _seconds(item["metadata"]["creationTimestamp"])
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def median(numbers: list[float]) -> float:
+    """Return the one in the middle."""
+    return sorted(numbers)[len(numbers) // 2]
