@@ -141,6 +141,18 @@ echo 'pastebox:x:10001:0:pastebox:/tmp:/usr/sbin/nologin' >>/etc/passwd
 find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
 EOF
 
+# What the image is made of, in a layer of its own: it has the date of the commit. The engine gave
+# /etc another date before this step began.
+ARG SOURCE_DATE_EPOCH=0
+RUN --mount=type=tmpfs,target=/tmp --mount=type=bind,source=entrypoint,target=/mnt <<'EOF'
+set -eu
+touch /tmp/started
+sleep 0.1
+python3 -B /mnt/sbom.py /
+find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
+touch -r /etc/debian_version /etc
+EOF
+
 # The home directory is writable under any UID. pip keeps no cache in an image. The certificates are
 # Debian's, without the package's openssl.
 ENV PATH=/opt/pastebox/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -198,6 +210,16 @@ find /opt/pastebox -cnewer /tmp/started ! -type l -exec chmod g=u {} +
 find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
 EOF
 
+ARG SOURCE_DATE_EPOCH=0
+RUN --mount=type=tmpfs,target=/tmp --mount=type=bind,source=entrypoint,target=/mnt <<'EOF'
+set -eu
+touch /tmp/started
+sleep 0.1
+python3 -B /mnt/sbom.py /
+find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
+touch -r /etc/debian_version /etc
+EOF
+
 USER 10001:0
 
 # ---------------------------------------------------------------------------------------------
@@ -208,6 +230,13 @@ USER 0
 RUN --mount=type=bind,source=entrypoint,target=/mnt <<'EOF'
 set -eu
 python3 -B /mnt/collect.py /collected/first /collected/second
+EOF
+
+ARG SOURCE_DATE_EPOCH=0
+RUN --mount=type=bind,source=entrypoint,target=/mnt <<'EOF'
+set -eu
+python3 -B /mnt/sbom.py /collected/first /collected/second
+find /collected -newer /etc/debian_version -exec touch -h -r /etc/debian_version {} +
 EOF
 
 # ---------------------------------------------------------------------------------------------
@@ -241,6 +270,14 @@ LABEL org.opencontainers.image.title="pastebox" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
+
+# ---------------------------------------------------------------------------------------------
+# The documents alone, for `make sbom`.
+FROM scratch AS sbom
+
+COPY --from=standard /usr/share/doc/pastebox/sbom.spdx.json /standard.spdx.json
+COPY --from=servers /usr/share/doc/pastebox/sbom.spdx.json /servers.spdx.json
+COPY --from=collected /collected/first/usr/share/doc/pastebox/sbom.spdx.json /slim.spdx.json
 
 # ---------------------------------------------------------------------------------------------
 # The default target.

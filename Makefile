@@ -35,7 +35,7 @@ need = command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: $(2)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test test-unit test-process test-servers grid test-image lint lint-style lint-types lint-layers \
-	lint-shell lint-dockerfiles lint-spelling format bench figures soak conformance image pins build-secrets docs \
+	lint-shell lint-dockerfiles lint-spelling format bench figures soak conformance image push sbom pins build-secrets docs \
 	compose-secrets up dev devcontainer down clean
 
 help: ## List the targets
@@ -154,6 +154,18 @@ soak: $(VENV)/.test ## Run the long repetitions: stops under load, kills in firs
 image: ## Build the image (IMAGE=name:tag, TARGET=servers; needs docker)
 	@$(call need,docker,install the Docker engine with buildx)
 	docker buildx build --load --tag "$(IMAGE)" $(if $(TARGET),--target $(TARGET)) $(BUILD_ARGS) .
+
+# Attestations need a builder that can keep them; what makes the list of packages is an image itself.
+PLATFORMS ?= linux/amd64,linux/arm64
+push: ## Build the image for each of PLATFORMS and push it, with provenance and a list of packages (IMAGE=registry/name:tag)
+	@$(call need,docker,install the Docker engine with buildx)
+	docker buildx build --push --platform "$(PLATFORMS)" --provenance=mode=max --sbom=true \
+	  --tag "$(IMAGE)" $(if $(TARGET),--target $(TARGET)) $(BUILD_ARGS) .
+
+sbom: ## Write what the images are made of, as SPDX, and the list of licences from it (needs docker)
+	@$(call need,docker,install the Docker engine with buildx)
+	docker buildx build --target sbom --output type=local,dest=dist/sbom $(BUILD_ARGS) .
+	$(PYTHON) entrypoint/licence_list.py dist/sbom/*.spdx.json >docs/reference/licences.md
 
 pins: $(VENV)/.run $(VENV)/.pip ## Renew the pinned requirements of the image
 	$(BIN)/python entrypoint/pin.py
