@@ -223,6 +223,33 @@ EOF
 USER 10001:0
 
 # ---------------------------------------------------------------------------------------------
+# For people who work on an application: a change is followed, what does not load is shown in the
+# browser, and a debugger can attach (PASTEBOX_DEBUGPY).
+FROM standard AS dev
+
+USER 0
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=bind,source=entrypoint,target=/mnt \
+    --mount=type=secret,id=ca_bundle,target=/srv/ca_bundle,mode=0444 \
+    --mount=type=secret,id=pip_conf,target=/srv/pip_conf,mode=0444 <<'EOF'
+set -eu
+if [ -s /srv/ca_bundle ]; then export PIP_CERT=/srv/ca_bundle; fi
+if [ -s /srv/pip_conf ]; then export PIP_CONFIG_FILE=/srv/pip_conf; fi
+pip install --only-binary :all: --require-hashes -r /mnt/requirements-dev.txt
+chmod -R g=u /opt/pastebox
+EOF
+
+ARG SOURCE_DATE_EPOCH=0
+RUN --mount=type=bind,source=entrypoint,target=/mnt python3 -B /mnt/sbom.py /
+
+USER 10001:0
+EXPOSE 5678 9091
+ENV PASTEBOX_RELOAD=auto \
+    PASTEBOX_DEV=on \
+    PASTEBOX_LIVERELOAD=on \
+    PYTHONPYCACHEPREFIX=/tmp/pycache
+
+# ---------------------------------------------------------------------------------------------
 FROM standard AS collected
 
 # hadolint ignore=DL3002

@@ -35,7 +35,7 @@ need = command -v $(1) >/dev/null 2>&1 || { echo "make $@: $(1) is missing: $(2)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test test-unit test-process test-servers grid test-image lint lint-style lint-types lint-layers \
-	lint-shell lint-dockerfiles lint-spelling format bench figures soak conformance image push sbom pins build-secrets docs \
+	lint-shell lint-dockerfiles lint-spelling format bench figures soak conformance image push release-check dist upload push-chart sbom pins build-secrets docs \
 	compose-secrets up dev devcontainer down clean
 
 help: ## List the targets
@@ -161,6 +161,23 @@ push: ## Build the image for each of PLATFORMS and push it, with provenance and 
 	@$(call need,docker,install the Docker engine with buildx)
 	docker buildx build --push --platform "$(PLATFORMS)" --provenance=mode=max --sbom=true \
 	  --tag "$(IMAGE)" $(if $(TARGET),--target $(TARGET)) $(BUILD_ARGS) .
+
+release-check: $(VENV)/.test helm ## Build what a release publishes, and use it: archives, chart, versions (TAG=v...; needs docker-registry)
+	@$(call need,docker-registry,install the package docker-registry)
+	PASTEBOX_REQUIRE=docker-registry,helm PASTEBOX_TEST_TAG="$$TAG" $(BIN)/pytest tests/release
+
+dist: $(VENV)/.test ## Build the sdist and, from it, the wheel into dist/package
+	rm -rf dist/package
+	$(BIN)/python -m build --no-isolation --outdir dist/package
+	$(BIN)/python -m twine check --strict dist/package/*
+
+upload: dist ## Upload the archives to the package index, as who twine finds
+	$(BIN)/python -m twine upload dist/package/*
+
+push-chart: helm ## Package the chart and push it (CHARTS=oci://registry/path)
+	rm -rf dist/chart
+	$(BIN)/helm package helm/pastebox --destination dist/chart
+	$(BIN)/helm push dist/chart/pastebox-*.tgz "$(CHARTS)"
 
 sbom: ## Write what the images are made of, as SPDX, and the list of licences from it (needs docker)
 	@$(call need,docker,install the Docker engine with buildx)

@@ -21,6 +21,7 @@ SERVERS = ("gunicorn", "granian", "wsgiutils", "cherrypy", "twisted")
 FILES = {
     "requirements.txt": "What the image runs beside pastebox itself",
     "requirements-servers.txt": "What the servers of the extras need, for the target servers",
+    "requirements-dev.txt": "What the target dev has for people who work on an application",
     "requirements-build.txt": "What builds pastebox's wheel inside the image build",
 }
 HEAD = """\
@@ -30,7 +31,7 @@ HEAD = """\
 
 
 def main() -> None:
-    """Write the three files."""
+    """Write the files."""
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
     needed = [*project["project"]["dependencies"], *extras["daemon"]]
@@ -39,6 +40,7 @@ def main() -> None:
     written = {
         "requirements.txt": plain,
         "requirements-servers.txt": {n: pin for n, pin in servers.items() if n not in plain},
+        "requirements-dev.txt": pinned([*extras["debug"], *extras["reload"]]),
         "requirements-build.txt": pinned(project["build-system"]["requires"]),
     }
     for name, pins in written.items():

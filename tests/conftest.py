@@ -94,13 +94,14 @@ BY_FIXTURES = frozenset(
         "tools",
         "bindfs",
         "devcontainer",
+        "docker-registry",
         "postgresql",
         "systemd",
     }
 )
 """Parts that single fixtures ask for: servers of the extras, front ends other than nginx, the cases
 of gunicorn's own suite from the package index, command-line tools of the protocols, the reference
-CLI of dev containers, a database server, systemd's own tools."""
+CLI of dev containers, a registry, a database server, systemd's own tools."""
 
 
 def _required() -> frozenset[str]:

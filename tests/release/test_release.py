@@ -1,0 +1,219 @@
+"""What a release publishes: the package from its archives, the chart from a registry, one version.
+
+`make release-check` runs this; the image's label is compared in tests/image.
+"""
+
+from __future__ import annotations
+
+import email
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
+
+import pytest
+import yaml
+from helm_program import helm_program
+
+from pastebox import __version__
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "helm/pastebox"
+APPLICATION = """\
+def make_app(global_conf, **local_conf):
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b"from the wheel"]
+    return app
+"""
+INI = """\
+[app:main]
+use = call:theapp:make_app
+
+[server:main]
+use = egg:waitress#main
+host = 127.0.0.1
+port = 0
+"""
+REGISTRY = """\
+version: 0.1
+storage: {filesystem: {rootdir: %(root)s}}
+http: {addr: "127.0.0.1:%(port)d"}
+log: {level: warn}
+"""
+
+pytestmark = pytest.mark.release
+
+
+def call(*words: object, timeout: float = 120, **more) -> str:
+    """Run a command; return its output; fail with it."""
+    command = [str(word) for word in words]
+    answer = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+        **more,
+    )
+    assert answer.returncode == 0, f"{' '.join(command)}\n{answer.stdout}"
+    return answer.stdout
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory) -> dict[str, Path]:
+    """The archives that a release uploads: the wheel is made of the unpacked sdist."""
+    target = tmp_path_factory.mktemp("dist")
+    call(sys.executable, "-m", "build", "--no-isolation", "--outdir", target, ROOT)
+    files = {path.suffix: path for path in target.iterdir()}
+    assert set(files) == {".gz", ".whl"}
+    return {"sdist": files[".gz"], "wheel": files[".whl"]}
+
+
+@pytest.mark.parametrize("kind", ["sdist", "wheel"])
+def test_an_archive_is_named_after_the_version(archives, kind):
+    assert archives[kind].name.startswith(f"pastebox-{__version__}")
+
+
+def test_the_index_would_take_them(archives):
+    words = ["-m", "twine", "--no-color", "check", "--strict"]
+    assert call(sys.executable, *words, *archives.values()).count("PASSED") == 2
+
+
+def test_both_say_the_same_of_themselves(archives):
+    with zipfile.ZipFile(archives["wheel"]) as wheel:
+        [name] = [one for one in wheel.namelist() if one.endswith(".dist-info/METADATA")]
+        of_wheel = wheel.read(name)
+        of_python = {one for one in wheel.namelist() if one.startswith("pastebox/")}
+    with tarfile.open(archives["sdist"]) as sdist:
+        of_sdist = sdist.extractfile(f"pastebox-{__version__}/PKG-INFO").read()
+    assert of_wheel == of_sdist
+    assert email.message_from_bytes(of_wheel)["Version"] == __version__
+    here = call("git", "ls-files", "pastebox", cwd=ROOT).split()
+    assert of_python == set(here)
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_serves_an_ini_from_an_empty_environment(archives, tmp_path):
+    """Installed with what it needs and nothing else; a stop by TERM is a clean one."""
+    call(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
+    pip = (
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--python",
+        tmp_path / "venv",
+    )
+    call(*pip, "install", "--quiet", "--no-compile", archives["wheel"])
+    names = re.findall(r"(?m)^([A-Za-z]\S*)==", call(*pip, "list", "--format", "freeze"))
+    assert set(names) == {"pastebox", "PasteDeploy", "waitress"}
+    command = tmp_path / "venv/bin/pastebox"
+    assert call(command, "--version").strip() == f"pastebox {__version__}"
+
+    (tmp_path / "theapp.py").write_text(APPLICATION)
+    (tmp_path / "app.ini").write_text(INI)
+    environ = os.environ | {"PYTHONPATH": str(tmp_path), "PASTEBOX_HEALTH_PORT": "0"}
+    environ["PASTEBOX_DATA_DIR"] = str(tmp_path / "data")
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        words = [str(command), "serve", str(tmp_path / "app.ini")]
+        server = subprocess.Popen(words, stdout=file, stderr=file, env=environ, cwd=tmp_path)
+    try:
+        address = wait_for(server, log, r"listening on (http://127\.0\.0\.1:\d+)")
+        with build_opener(ProxyHandler({})).open(address, timeout=30) as answer:
+            assert answer.read() == b"from the wheel"
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(60) == 0, log.read_text()
+    finally:
+        server.kill()
+        server.wait()
+
+
+def wait_for(server: subprocess.Popen, log: Path, pattern: str) -> str:
+    """Return the group of a pattern once it is in a log; fail when the process has ended."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if found := re.search(pattern, log.read_text()):
+            return found[1] if found.groups() else found[0]
+        assert server.poll() is None, log.read_text()
+        time.sleep(0.05)
+    pytest.fail(f"{pattern} did not come\n{log.read_text()}")
+
+
+def test_the_tag_is_the_version():
+    """``make release-check TAG=v1.2`` is what the workflow of a release says."""
+    tag = os.environ.get("PASTEBOX_TEST_TAG", "")
+    assert tag in {"", f"v{__version__}"}
+
+
+def test_the_chart_has_the_version_of_the_package():
+    about = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert (about["version"], about["appVersion"]) == (__version__, __version__)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory) -> Iterator[str]:
+    """A registry of our own on a free port."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        reason = "needs docker-registry: docker-registry is not installed"
+        if "docker-registry" in os.environ.get("PASTEBOX_REQUIRE", ""):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("registry")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (folder / "config.yml").write_text(REGISTRY % {"root": folder / "data", "port": port})
+    log = folder / "log"
+    with log.open("wb") as file:
+        words = [program, "serve", str(folder / "config.yml")]
+        server = subprocess.Popen(words, stdout=file, stderr=file)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                assert server.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.05)
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.mark.chart
+def test_the_chart_comes_back_from_a_registry_as_it_was(registry, tmp_path):
+    """Packaged, pushed, pulled by its version, and rendered: the same objects as from here."""
+    helm = helm_program()
+    package = f"pastebox-{__version__}.tgz"
+    home = {"HELM_CACHE_HOME": str(tmp_path / "cache"), "HELM_CONFIG_HOME": str(tmp_path / "conf")}
+    env = os.environ | home | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    call(helm, "package", CHART, "--destination", tmp_path, env=env)
+    call(helm, "push", tmp_path / package, f"oci://{registry}/charts", env=env)
+    pulled = tmp_path / "pulled"
+    pulled.mkdir()
+    words = ("--version", __version__, "--destination", pulled)
+    call(helm, "pull", f"oci://{registry}/charts/pastebox", *words, env=env)
+    assert (pulled / package).read_bytes() == (tmp_path / package).read_bytes()
+    (tmp_path / "app.ini").write_text(INI)
+    values = ("--set-file", f"config.ini={tmp_path / 'app.ini'}")
+    both = [
+        call(helm, "template", "wiki", chart, *values, env=env)
+        for chart in (CHART, pulled / package)
+    ]
+    assert both[0] == both[1]
+    assert "kind: Deployment" in both[0]
