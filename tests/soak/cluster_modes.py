@@ -10,7 +10,7 @@ import argparse
 import os
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+sys.path.insert(0, os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "support")))
 
 from cluster_database import start_database
 from cluster_images import build_images, example_values

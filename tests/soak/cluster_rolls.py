@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+sys.path.insert(0, os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "support")))
 
 from cluster_images import build_app, build_images, build_pastebox
 from cluster_rolls import PLAIN, ByChart, Deployed, Plain
