@@ -87,8 +87,9 @@ class Drain:
             return False
         if connection.wire.is_midway:
             return not connection.wire.has_head and now - self._began > _HEADER_GRACE_S
-        if unacknowledged(connection.sock):
-            # An answer in our kernel's buffer is not read yet; what follows it can be seconds away.
+        if unacknowledged(connection.sock) or unread(connection.sock):
+            # The next request has come since the poller was asked; or an answer in our kernel's
+            # buffer is not read yet, and what follows it can be seconds away.
             connection.last_activity = now
             return False
         if self._began - connection.last_activity >= _WARM_S:
@@ -135,4 +136,12 @@ def unacknowledged(connection: socket.socket) -> int:
     pending = array.array("i", [0])
     with contextlib.suppress(OSError, ValueError):
         fcntl.ioctl(connection, termios.TIOCOUTQ, pending)
+    return pending[0]
+
+
+def unread(connection: socket.socket) -> int:
+    """Return how many bytes have arrived that nobody has read (SIOCINQ, tcp(7))."""
+    pending = array.array("i", [0])
+    with contextlib.suppress(OSError, ValueError):
+        fcntl.ioctl(connection, termios.FIONREAD, pending)
     return pending[0]

@@ -17,7 +17,7 @@ from gunicorn.workers.sync import SyncWorker
 from pastebox.runners.gunicorn_guided import DRAIN_SIGNAL, Guided
 from pastebox.runners.gunicorn_request import end_input, is_head_there, see_off
 from pastebox.runners.gunicorn_threads import Threads
-from pastebox.runners.last_bytes import unacknowledged
+from pastebox.runners.last_bytes import unacknowledged, unread
 
 _HANDSHAKE_S = 0.05
 """How long a handshake that has begun when the master refuses newcomers may take."""
@@ -218,7 +218,7 @@ class Threaded(Guided, gthread.ThreadWorker):  # type: ignore[misc]  # gunicorn 
         if not self.alive and not force:
             now = time.monotonic()
             for conn in self.keepalived_conns:
-                if unacknowledged(conn.sock):
+                if unacknowledged(conn.sock) or unread(conn.sock):  # asked since the last look
                     conn.timeout = now + PROMISED_S
             by_timeout = sorted(self.keepalived_conns, key=lambda conn: conn.timeout)
             self.keepalived_conns = deque(by_timeout)

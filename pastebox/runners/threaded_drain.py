@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pastebox.process.stacks import stack_of
-from pastebox.runners.last_bytes import LINGER_S, unacknowledged
+from pastebox.runners.last_bytes import LINGER_S, unacknowledged, unread
 from pastebox.runners.threaded_peer import CLOSED, LINGERING, WAITING, WORKING, Peer
 
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ class Drain:
     def _may_close(self, peer: Peer, now: float) -> bool:
         if peer.is_partial:
             return now - self._began > _HEADER_GRACE_S
-        if unacknowledged(peer.socket):
-            # An answer in our kernel's buffer is not read yet; what follows can be seconds away.
+        if unacknowledged(peer.socket) or unread(peer.socket):
+            # The next request has come since the poller was asked; or an answer in our kernel's
+            # buffer is not read yet, and what follows can be seconds away.
             peer.since = now
             return False
         if self._began - peer.since >= _WARM_S:

@@ -21,7 +21,7 @@ from twisted.web.server import Site
 
 from pastebox.config.model import WSGIApp
 from pastebox.runners.context import WorkerContext
-from pastebox.runners.last_bytes import unacknowledged
+from pastebox.runners.last_bytes import unacknowledged, unread
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.obedience import HEARTBEAT_S, Orders
 from pastebox.runners.twisted_flow import Flow, PacedResource
@@ -270,7 +270,7 @@ class TwistedServer:
 
     def _may_close(self, channel: Channel, now: float) -> bool:
         held = self._held.get(channel)
-        if held is not None and unacknowledged(held):
+        if held is not None and (unacknowledged(held) or unread(held)):  # asked since the last look
             channel.last_activity = now
             return False
         if channel.has_begun:

@@ -19,7 +19,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pastebox.process.stacks import stack_of, visible
-from pastebox.runners.last_bytes import LINGER_S, unacknowledged
+from pastebox.runners.last_bytes import LINGER_S, unacknowledged, unread
 
 if TYPE_CHECKING:
     from pastebox.runners.waitress_channel import Channel
@@ -105,8 +105,9 @@ class Drain:
             return False
         if channel.request is not None:  # something has come, but not a whole request
             return not channel.request.headers_finished and elapsed > _HEADER_GRACE_S
-        if unacknowledged(channel.socket):
-            # An answer in our kernel's buffer is not read yet; what follows it can be seconds away.
+        if unacknowledged(channel.socket) or unread(channel.socket):
+            # The next request has come since the poller was asked; or an answer in our kernel's
+            # buffer is not read yet, and what follows it can be seconds away.
             channel.last_activity = time.time()
             return False
         if self._began_wall - channel.last_activity >= _WARM_S:

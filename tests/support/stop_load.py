@@ -146,6 +146,10 @@ class Load:
         connection: Any = None
         served = 0
         while True:
+            if served and connection is not None and connection.is_closed():
+                self._count("closed idle")
+                connection.close()
+                connection = None
             try:
                 if connection is None:
                     buffer = 1 << 16 if kind == self._reader else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import socket
 from collections.abc import Callable, Iterable
 
@@ -57,6 +58,10 @@ class HttpConnection:
             for piece in body:
                 self._send(piece)
         return self._answer(pause)
+
+    def is_closed(self) -> bool:
+        """Whether the server has ended an idle connection: what pools ask before each use."""
+        return bool(select.select([self.socket], [], [], 0)[0])
 
     def _send(self, data: bytes) -> None:
         try:
