@@ -440,3 +440,32 @@ def test_live_reload_is_refused_without_dev(start):
     assert app.wait_exit() == 78
     assert "PASTEBOX_LIVERELOAD" in app.log()
     assert "PASTEBOX_DEV=on" in app.log()
+
+
+KEEPING = [
+    case for case in HOLDING if case.name in ("waitress", "http", "gunicorn", "cherrypy", "granian")
+]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in KEEPING])
+def test_no_connection_is_kept_on_which_old_code_could_answer(serve, case):
+    """The next request of a browser comes on a connection of its own, to the new code."""
+    need(case)
+    app = serve(ini=ini_of(case), PASTEBOX_RELOAD="events")
+    app.wait_log("watching files=2")
+    for word in ("one", "second"):
+        saved(app, word)
+        wait_until(lambda word=word: app.get().text == word, "the new code")
+        wait_until(lambda: all(says_close(app) for _ in range(10)), "ends of connections")
+    assert app.stop() == 0
+
+
+def says_close(app):
+    """Ask as a browser does, and say whether the answer ends the connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=30)
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    answer.read()
+    is_open = connection.sock is not None
+    connection.close()
+    return not is_open
