@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import configparser
 import random
 from pathlib import Path
@@ -174,6 +175,51 @@ def test_a_generated_secret_is_the_same_in_every_render_without_a_cluster():
     assert all(len(text) == 64 for text in first.values())
     elsewhere = decoded(render(values, release="blog").one("Secret", "-generated"))
     assert elsewhere["other"] != first["other"]
+
+
+SEED_FILE = "PASTEBOX_INSTANCE_SEED_FILE"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"secrets": {"seed": SEED}}, id="by-itself"),
+        pytest.param({"secrets": {"seed": SEED, "generate": ["instance_seed"]}}, id="asked-for"),
+        pytest.param({"secrets": {"values": {"instance_seed": "a" * 32}}}, id="value"),
+        pytest.param(
+            {
+                "secrets": {
+                    "existing": [{"name": "a", "items": [{"key": "b", "path": "instance_seed"}]}]
+                }
+            },
+            id="existing",
+        ),
+        pytest.param(
+            {"secrets": {"seed": SEED}, "setup": {"mode": "initContainer"}}, id="init-container"
+        ),
+    ],
+)
+def test_pods_that_make_their_ini_have_one_seed(more: dict):
+    objects = render({"config": {"fromImage": True}, **more})
+    path = Path(objects.env[SEED_FILE])
+    assert str(path.parent) == mount_path(objects, "secrets")
+    generated = [s for s in objects.all("Secret") if s["metadata"]["name"].endswith("-generated")]
+    given = [*mounted(objects, "secrets"), *(name for one in generated for name in one["data"])]
+    assert given.count(path.name) == 1
+    assert all(len(base64.b64decode(one["data"][path.name])) >= 32 for one in generated)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"replicas": 1}, id="one"),
+        pytest.param({"persistence": {"mode": "shared"}}, id="one-volume"),
+        pytest.param({"acceptRisks": ["lock"]}, id="image-has-one"),
+    ],
+)
+def test_who_shares_the_ini_needs_no_seed(more: dict):
+    assert SEED_FILE not in render({"config": {"fromImage": True}, **more}).env
+    assert SEED_FILE not in render(with_ini()).env
 
 
 def test_a_generated_secret_outlives_the_release():

@@ -131,7 +131,14 @@ SHARED = {"mode": "shared"}
             id="no-lock",
         ),
         pytest.param(
-            {"config": {"fromImage": True}}, "config.fromImage with replicas: 2", id="made-ini"
+            {"config": {"fromImage": True}},
+            "config.fromImage in several pods needs a secret that they share: without a cluster",
+            id="made-ini",
+        ),
+        pytest.param(
+            {"config": {"fromImage": True}, "setup": {"mode": "job"}},
+            "setup.mode: job with config.fromImage",
+            id="ini-made-by-a-job",
         ),
         pytest.param(
             with_ini({"pdb": {"minAvailable": 2}}),

@@ -67,9 +67,6 @@
 {{- if eq $lock "none" }}{{ fail (printf "setup.lock: none with %s and setup.mode: %s: the pods would set up at the same time. Use setup.lock: auto" $what $v.setup.mode) }}{{ end -}}
 {{- if and (eq $lock "file") (ne $v.persistence.mode "shared") }}{{ fail (printf "setup.lock: file with %s: the pods share no volume, so each would set up for itself. Use setup.lock: auto, or persistence.mode: shared" $what) }}{{ end -}}
 {{- end -}}
-{{- if and $many $v.config.fromImage (not $v.persistence.existingClaim) (ne $v.persistence.mode "shared") (not (has "lock" $v.acceptRisks)) -}}
-{{- fail (printf "config.fromImage with %s: an INI that is made at the first start would be another one in each pod. Use config.ini, persistence.mode: shared, or acceptRisks: [lock] if the image has an INI" $what) -}}
-{{- end -}}
 {{- if and $v.pdb.enabled (not (has "pdb" $v.acceptRisks)) -}}
 {{- $min := toString $v.pdb.minAvailable -}}
 {{- $blocks := or (eq $min "100%") (and (regexMatch "^[0-9]+$" $min) (ge (int $min) (int $n)) (gt (int $n) 0)) -}}
@@ -94,6 +91,7 @@
 
 {{- define "pastebox.checkSetup" -}}
 {{- $v := .Values -}}
+{{- if and (eq $v.setup.mode "job") $v.config.fromImage (ne $v.persistence.mode "shared") (not (has "lock" $v.acceptRisks)) }}{{ fail "setup.mode: job with config.fromImage: an INI that the Job makes is in none of the pods. Use setup.mode: leader, persistence.mode: shared, or acceptRisks: [lock] if the image has an INI" }}{{ end -}}
 {{- $isHook := and (eq $v.setup.mode "job") $v.setup.useHooks -}}
 {{- if and $isHook (eq (include "pastebox.lock" .) "lease") $v.serviceAccount.create }}{{ fail "setup.lock: lease with setup.useHooks: the Job comes before the service account of this chart. Give serviceAccount.create: false and serviceAccount.name, or setup.lock: auto" }}{{ end -}}
 {{- if and $isHook (eq $v.persistence.mode "shared") (not $v.persistence.existingClaim) }}{{ fail "setup.mode: job with setup.useHooks and persistence.mode: shared: the Job comes before the claim. Give persistence.existingClaim, or setup.useHooks: false" }}{{ end -}}

@@ -87,6 +87,28 @@ secret.{{ $name }}: {{ $text | b64enc }}
 {{ include "pastebox.fullname" . }}-generated
 {{- end -}}
 
+{{/* Where each pod makes an INI for itself, its secrets follow from one seed, which is the same in all:
+     the key instance_seed, given or generated. */}}
+{{- define "pastebox.instanceSeed" -}}
+{{- $v := .Values -}}
+{{- $shares := or $v.persistence.existingClaim (eq $v.persistence.mode "shared") -}}
+{{- $given := hasKey $v.secrets.values "instance_seed" -}}
+{{- range $v.secrets.existing }}{{ range .items }}{{ if eq .path "instance_seed" }}{{ $given = true }}{{ end }}{{ end }}{{ end -}}
+{{- if not $v.config.fromImage -}}
+{{- else if or $given (has "instance_seed" $v.secrets.generate) -}}
+given
+{{- else if and (include "pastebox.isReplicated" .) (not $shares) (not (has "lock" $v.acceptRisks)) -}}
+generated
+{{- end -}}
+{{- end -}}
+
+{{/* The names of generated secrets, as JSON. */}}
+{{- define "pastebox.generatedNames" -}}
+{{- $names := .Values.secrets.generate -}}
+{{- if eq (include "pastebox.instanceSeed" .) "generated" }}{{ $names = append $names "instance_seed" }}{{ end -}}
+{{- toJson $names -}}
+{{- end -}}
+
 {{/* Generated secrets: what the cluster has stays; a new one is chance, and the same in every object
      of one render; without a cluster it is derived from the seed. */}}
 {{- define "pastebox.generatedData" -}}
@@ -95,13 +117,14 @@ secret.{{ $name }}: {{ $text | b64enc }}
 {{- $data := ($there | default dict).data | default dict -}}
 {{- $isOnline := lookup "v1" "Secret" .Release.Namespace "" -}}
 {{- $new := .Values.secrets.made | default dict -}}
-{{- range .Values.secrets.generate }}
+{{- range include "pastebox.generatedNames" . | fromJsonArray }}
 {{- $value := get $data . -}}
 {{- if not $value -}}
 {{- if $.Values.secrets.seed -}}
 {{- $value = sha256sum (printf "%s/%s/%s/%s" $.Values.secrets.seed $.Release.Namespace $name .) | b64enc -}}
 {{- else if not $isOnline -}}
-{{- fail (printf "secrets.generate: [%s] without a cluster to keep it in: every render would make another one. Give secrets.seed, or secrets.existing" .) -}}
+{{- $what := ternary (printf "secrets.generate: [%s]" .) "config.fromImage in several pods needs a secret that they share:" (has . $.Values.secrets.generate) -}}
+{{- fail (printf "%s without a cluster to keep it in: every render would make another one. Give secrets.seed, or secrets.existing" $what) -}}
 {{- else -}}
 {{- if not (hasKey $new .) }}{{ $_ := set $new . (randAlphaNum 48 | b64enc) }}{{ end -}}
 {{- $value = get $new . -}}
@@ -156,7 +179,7 @@ secret.{{ $name }}: {{ $text | b64enc }}
       - {key: {{ printf "secret.%s" $name | quote }}, path: {{ $name | quote }}}
       {{- end }}
 {{- end }}
-{{- if $root.Values.secrets.generate }}
+{{- if include "pastebox.generatedNames" $root | fromJsonArray }}
 - secret:
     name: {{ include "pastebox.generatedName" $root }}{{ .suffix | default "" }}
 {{- end }}

@@ -32,7 +32,8 @@
 {{- $_ := set $env "PASTEBOX_WAIT_FOR" (tpl . $root) -}}
 {{- $_ := set $env "PASTEBOX_WAIT_TIMEOUT" (toString $v.setup.waitTimeout) -}}
 {{- end -}}
-{{- if or $v.secrets.values $v.secrets.existing $v.secrets.generate }}{{ $_ := set $env "PASTEBOX_SECRETS_DIR" "/run/secrets/pastebox" }}{{ end -}}
+{{- if or $v.secrets.values $v.secrets.existing (include "pastebox.generatedNames" $root | fromJsonArray) }}{{ $_ := set $env "PASTEBOX_SECRETS_DIR" "/run/secrets/pastebox" }}{{ end -}}
+{{- if include "pastebox.instanceSeed" $root }}{{ $_ := set $env "PASTEBOX_INSTANCE_SEED_FILE" "/run/secrets/pastebox/instance_seed" }}{{ end -}}
 {{- if eq .role "serve" -}}
 {{- if eq $v.setup.mode "leader" -}}
 {{- $_ := set $env "PASTEBOX_SETUP" "auto" -}}
