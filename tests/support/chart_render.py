@@ -16,6 +16,8 @@ from helm_program import helm_program
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm/pastebox"
 VALUES_FILES = sorted((CHART / "ci").glob("*.yaml"))
+EXAMPLES = sorted((ROOT / "helm/examples").glob("*.yaml"))
+FILES = [*VALUES_FILES, *EXAMPLES]
 NEWEST = "1.36"
 INI = "[app:main]\nuse = egg:pastebox-wiki\n[server:main]\nuse = egg:waitress#main\n"
 
@@ -134,8 +136,8 @@ def render(
     return Objects(tuple(item for item in yaml.safe_load_all(answer.stdout) if item))
 
 
-def refusal(values: Values | Path, *words: str, kube: str = NEWEST) -> str:
+def refusal(values: Values | Path, *words: str, kube: str = NEWEST, chart: Path = CHART) -> str:
     """Return what Helm says where it refuses the values."""
-    answer = _template(values, words, kube, "wiki")
+    answer = _template(values, words, kube, "wiki", chart)
     assert answer.returncode != 0, "these values were taken"
     return answer.stderr

@@ -27,6 +27,15 @@
 {{- range .Values.secrets.generate -}}
 {{- if hasKey $.Values.secrets.values . }}{{ fail (printf "secrets.generate and secrets.values both have %s" .) }}{{ end -}}
 {{- end -}}
+{{- range include "pastebox.secretsOfOthers" . | fromJsonArray -}}
+{{- $one := . -}}
+{{- with include "pastebox.secretThere" (dict "root" $ "name" .name) | fromJson -}}
+{{- $there := .data | default dict -}}
+{{- range $one.keys -}}
+{{- if not (or (hasKey $there .) (has "secrets" $.Values.acceptRisks)) }}{{ fail (printf "%s: the Secret %s has no key %s, so no pod could start; it has: %s (acceptRisks: [secrets] if it is still to come)" $one.value $one.name . (keys $there | sortAlpha | join ", " | default "none")) }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- range $name, $_ := .Values.env -}}
 {{- if hasPrefix "PASTEBOX_" $name }}{{ fail (printf "env: %s is a setting: give settings.%s, or the value that stands for it" $name ($name | trimPrefix "PASTEBOX_" | lower)) }}{{ end -}}
 {{- end -}}

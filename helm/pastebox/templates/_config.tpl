@@ -87,6 +87,26 @@ secret.{{ $name }}: {{ $text | b64enc }}
 {{ include "pastebox.fullname" . }}-generated
 {{- end -}}
 
+{{/* A Secret of the cluster, or all without a name, as JSON; empty where it is not there, and without a
+     cluster. */}}
+{{- define "pastebox.secretThere" -}}
+{{- toJson (lookup "v1" "Secret" .root.Release.Namespace .name | default dict) -}}
+{{- end -}}
+
+{{/* The Secrets of others that pods mount, as JSON: which value names them, and the keys that are meant. */}}
+{{- define "pastebox.secretsOfOthers" -}}
+{{- $found := list -}}
+{{- with .Values.config.existingSecret -}}
+{{- $found = append $found (dict "value" "config.existingSecret" "name" (tpl . $) "keys" (list $.Values.config.existingSecretKey)) -}}
+{{- end -}}
+{{- range .Values.secrets.existing -}}
+{{- $keys := list -}}
+{{- range .items }}{{ $keys = append $keys .key }}{{ end -}}
+{{- $found = append $found (dict "value" "secrets.existing" "name" (tpl .name $) "keys" $keys) -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end -}}
+
 {{/* Where each pod makes an INI for itself, its secrets follow from one seed, which is the same in all:
      the key instance_seed, given or generated. */}}
 {{- define "pastebox.instanceSeed" -}}
@@ -113,9 +133,8 @@ generated
      of one render; without a cluster it is derived from the seed. */}}
 {{- define "pastebox.generatedData" -}}
 {{- $name := include "pastebox.generatedName" . -}}
-{{- $there := lookup "v1" "Secret" .Release.Namespace $name -}}
-{{- $data := ($there | default dict).data | default dict -}}
-{{- $isOnline := lookup "v1" "Secret" .Release.Namespace "" -}}
+{{- $data := (include "pastebox.secretThere" (dict "root" . "name" $name) | fromJson).data | default dict -}}
+{{- $isOnline := include "pastebox.secretThere" (dict "root" . "name" "") | fromJson -}}
 {{- $new := .Values.secrets.made | default dict -}}
 {{- range include "pastebox.generatedNames" . | fromJsonArray }}
 {{- $value := get $data . -}}

@@ -6,6 +6,11 @@
 {{- if and (not $v.image.digest) (has $v.image.tag (list "latest" "main" "master" "stable" "edge")) }}{{ $w = append $w (printf "image.tag: %s moves: two pods may run two versions. Give a version, or image.digest" $v.image.tag) }}{{ end -}}
 {{- if not (($v.resources | default dict).limits | default dict).memory }}{{ $w = append $w "resources.limits.memory is not set: a leak takes the node's memory" }}{{ end -}}
 {{- if $v.secrets.values }}{{ $w = append $w "secrets.values are kept in Helm's release: whoever may read it reads them. Prefer secrets.existing or secrets.generate" }}{{ end -}}
+{{- if include "pastebox.secretThere" (dict "root" . "name" "") | fromJson -}}
+{{- range include "pastebox.secretsOfOthers" . | fromJsonArray -}}
+{{- if not (include "pastebox.secretThere" (dict "root" $ "name" .name) | fromJson) }}{{ $w = append $w (printf "%s: there is no Secret %s yet: pods wait for it" .value .name) }}{{ end -}}
+{{- end -}}
+{{- end -}}
 {{- if $v.diagnosticMode.enabled }}{{ $w = append $w "diagnosticMode.enabled: new pods serve nothing and never become ready" }}{{ end -}}
 {{- if and (eq $n "1") (not $v.autoscaling.enabled) }}{{ $w = append $w "replicas: 1: when its node goes, nothing serves until another one has started; there is no PodDisruptionBudget" }}{{ end -}}
 {{- if include "pastebox.isExclusiveVolume" . }}{{ $w = append $w "persistence.accessModes without ReadWriteMany: an upgrade stops the old pod before it starts the new one" }}{{ end -}}
