@@ -96,10 +96,10 @@ def with_ini(values: Values | None = None) -> dict[str, Any]:
     return {"config": {"ini": INI}, **(values or {})}
 
 
-def run_helm(*words: str) -> subprocess.CompletedProcess[str]:
+def run_helm(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run a helm command."""
     return subprocess.run(
-        [helm_program(), *words], capture_output=True, text=True, timeout=60, check=False
+        [helm_program(), *words], capture_output=True, text=True, timeout=60, check=False, cwd=cwd
     )
 
 
