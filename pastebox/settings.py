@@ -30,6 +30,12 @@ T = TypeVar("T")
 AJP_SECRET = "PASTEBOX_AJP_SECRET"  # noqa: S105  # a name
 """A variable without a row: a secret has no flag, as everybody can read a command line."""
 
+INSTANCE_SEED = "PASTEBOX_INSTANCE_SEED"
+"""Likewise: what the secrets of an INI that make-config makes are derived from."""
+
+FENCING_TOKEN = "PASTEBOX_FENCING_TOKEN"  # noqa: S105  # a name
+"""A variable that is not read but given: to a setup and to its hooks."""
+
 WEB_CONCURRENCY = "WEB_CONCURRENCY"
 """A variable of many platforms: the number of workers where nobody says one in words of ours."""
 
@@ -383,8 +389,8 @@ def resolve(
 
 def unknown_names(environ: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
     """Yield each ``PASTEBOX_*`` variable that no row explains, with the nearest known name."""
-    known = {option.environment for option in options()} | {AJP_SECRET}
-    known |= {f"{name}_FILE" for name in known}
+    known = {option.environment for option in options()} | {AJP_SECRET, INSTANCE_SEED}
+    known |= {f"{name}_FILE" for name in known} | {FENCING_TOKEN}
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in known:
             yield name, nearest(name, known)

@@ -23,6 +23,7 @@ from pastebox.errors import AppError, PasteboxError, TemporaryError
 from pastebox.process.atomic import make_directory
 from pastebox.process.deadline import Deadline
 from pastebox.process.signals import STOPPING, SignalQueue
+from pastebox.settings import FENCING_TOKEN
 
 Phase = Callable[[str], None]
 Runner = Callable[[str, Callable[[], None]], None]
@@ -56,6 +57,9 @@ def carry_out(start: Start, around: Around) -> Plan:
     )
     try:
         start.faults.reach("after-lock")
+        if held.token:
+            start.environ[FENCING_TOKEN] = str(held.token)
+        share_made_ini(start, held)
         if start.spec() is not None:
             # Another start may have made it meanwhile; its hooks belong to reading it.
             around.run_hooks("post-config")
@@ -69,7 +73,18 @@ def carry_out(start: Start, around: Around) -> Plan:
         start.faults.reach("before-unlock")
         return decided
     finally:
+        start.environ.pop(FENCING_TOKEN, None)
         held.release()
+
+
+def share_made_ini(start: Start, held: Held) -> None:
+    """Let all starts have the INI that one of them made, where the lock is what they share."""
+    if start.located.spec is not None or start.lock.keeps_ini == "volume":
+        return
+    from pastebox.boot.made_ini import fetch, hand_in  # noqa: PLC0415  # replicas without an INI
+
+    fetch(start)
+    hand_in(start, held)
 
 
 def _undisturbed(work: "_Work") -> None:
@@ -161,6 +176,7 @@ class _Work:
                 file=start.paths.generated_ini,
             )
         start.faults.reach("after-make-config")
+        share_made_ini(start, self._held)
         self._around.run_hooks("post-config")
 
     def _setup_app(self) -> None:
@@ -232,7 +248,11 @@ def _opening(situation: Situation, held: Held, step: Step) -> Journal:
 
 def generate(start: Start) -> None:
     """Write the generated INI; in a child, which imports the application's installer."""
-    from pastebox.boot.make_config import application_for, write_config  # noqa: PLC0415  # likewise
+    from pastebox.boot.make_config import (  # noqa: PLC0415  # likewise
+        application_for,
+        seed_of,
+        write_config,
+    )
 
     os.environ.update(start.environ)
     command = Command("make-config", speak=lambda text: start.report("make-config", text))
@@ -240,7 +260,8 @@ def generate(start: Start) -> None:
     command.overwrite = True
     command.before_write = lambda _path: start.faults.reach("in-make-config", with_parent=True)
     application = application_for(start.settings)
-    write_config(application, start.paths.generated_ini, start.variables, command)
+    seed = seed_of(start.environ)
+    write_config(application, start.paths.generated_ini, start.variables, command, seed=seed)
 
 
 def set_up_here(start: Start, spec: ConfigSpec, command: Command | None = None) -> None:

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from pastebox.boot.parts import NamedPart
 
 
+_OUT_OF_REACH = (
+    "there is no INI here; another start has made one, with secrets that must be the same in all"
+)
+_TO_REACH_IT = (
+    "give all of them the same PASTEBOX_INSTANCE_SEED_FILE, or one volume;"
+    " to begin from nothing, delete the Lease"
+)
+
+
 class Situation(NamedTuple):
     """The facts, and the values that they were made from.
 
@@ -68,7 +77,20 @@ def gather(start: Start, *, lock_proves_death: bool = False) -> Situation:
         fingerprint=compare(journal, fingerprint),
         remark=journal.remark,
     )
+    if spec is None and _is_out_of_reach(start, journal):
+        facts = facts._replace(can_make=False, missing=_OUT_OF_REACH, advice=_TO_REACH_IT)
     return Situation(facts, spec, fingerprint, journal)
+
+
+def _is_out_of_reach(start: Start, journal: Journal) -> bool:
+    """Whether an INI was made on a volume that is not ours, and another one would differ."""
+    is_made = journal.state == "done" or journal.step != "make-config"
+    if not is_made or start.lock.keeps_ini != "nowhere":
+        return False
+    from pastebox.boot.make_config import seed_of  # noqa: PLC0415  # no INI only
+
+    # It may have been made since the facts were begun with.
+    return seed_of(start.environ) is None and start.spec() is None
 
 
 def compare(journal: Journal, fingerprint: Fingerprint | None) -> Comparison:

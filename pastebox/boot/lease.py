@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 
 from pastebox.boot.kubernetes import ConflictError, Lease, Leases
-from pastebox.boot.lock import Held
-from pastebox.boot.patience import AwayError, Patience, RefusedError, Terms
+from pastebox.boot.lock import Held, HeldWithoutIni, Place, WithoutIni
+from pastebox.boot.patience import AwayError, Patience, RefusedError, Terms, ask
 from pastebox.boot.renewer import Renewer
 from pastebox.errors import TemporaryError
 from pastebox.process.deadline import Deadline
@@ -33,10 +33,11 @@ _TERMS = Terms(
 )
 
 
-class LeaseLock:
+class LeaseLock(WithoutIni):
     """A Lease as the lock. ``timeout_s`` is how long reading waits for the server."""
 
     look_again_s = 1.0
+    keeps_ini: Place = "nowhere"
     lasts_s = LASTS_S
     renew_s = RENEW_S
     retry_s = _RETRY_S
@@ -78,9 +79,14 @@ class LeaseLock:
             UnavailableError: the server did not answer in time.
             NoPermissionError: it does not let us.
         """
-        deadline = Deadline.after(self._timeout_s)
-        patience = Patience(_TERMS, self._leases.name, deadline, on_wait)
-        return patience.ask(lambda: _journal(self._leases.get()), self.retry_s)
+        return ask(
+            lambda: _journal(self._leases.get()),
+            _TERMS,
+            self._leases.name,
+            self._timeout_s,
+            on_wait,
+            pause_s=self.retry_s,
+        )
 
     def _taken(self, lease: Lease, identity: str) -> Lease:
         spec = lease.get("spec") or {}
@@ -101,7 +107,7 @@ class LeaseLock:
         return _HeldLease(self._leases, lease, asked, self.lasts_s, self.renew_s)
 
 
-class _HeldLease:
+class _HeldLease(HeldWithoutIni):
     """A Lease that was taken; a child of its own renews it for as long as this start lives."""
 
     proves_death = False

@@ -12,7 +12,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from pastebox.boot import journal as journals
 from pastebox.boot.identity import present_holder
@@ -30,6 +30,9 @@ LOCAL = ("file", "none")
 PROGRESS_S = 10.0
 _RETRY_S = 0.05
 _MODE = 0o660
+
+
+Place = Literal["volume", "lock", "nowhere"]
 
 
 class Held(Protocol):
@@ -52,6 +55,10 @@ class Held(Protocol):
         """
         ...
 
+    def remember_ini(self, content: bytes) -> None:
+        """Keep the INI that was made, where the lock keeps it; likewise."""
+        ...
+
     def still_held(self) -> bool:
         """Whether nobody has taken it away; asked before every write."""
         ...
@@ -64,10 +71,13 @@ class Held(Protocol):
 class Lock(Protocol):
     """A way to take it.
 
-    ``look_again_s`` is how often who waits for a journal may ask for it.
+    ``look_again_s`` is how often who waits for a journal may ask for it. ``keeps_ini`` is where
+    the other starts find an INI that was made: on the volume of the journal, in the lock, or
+    nowhere, where the lock is no place for secrets and there may be no volume.
     """
 
     look_again_s: float
+    keeps_ini: Place
 
     def recall(self, on_wait: Callable[[str], None]) -> bytes | None:
         """Return the journal, or ``None`` where there is none; needs no lock.
@@ -75,6 +85,10 @@ class Lock(Protocol):
         Raises:
             PasteboxError: it cannot be read.
         """
+        ...
+
+    def recall_ini(self, on_wait: Callable[[str], None]) -> bytes | None:
+        """Return the INI that the lock keeps, or ``None``; likewise."""
         ...
 
     def acquire(self, deadline: Deadline, on_wait: Callable[[str], None]) -> Held:
@@ -87,7 +101,21 @@ class Lock(Protocol):
         ...
 
 
-class FileLock:
+class WithoutIni:
+    """A lock that keeps no INI."""
+
+    def recall_ini(self, on_wait: Callable[[str], None]) -> bytes | None:
+        """See :class:`Lock`."""
+
+
+class HeldWithoutIni:
+    """The same, taken."""
+
+    def remember_ini(self, content: bytes) -> None:
+        """See :class:`Held`."""
+
+
+class FileLock(WithoutIni):
     """``flock`` on a file beside the journal: one host, or a volume whose flock can be trusted.
 
     The kernel gives it back when its holder and the holder's step have died, never earlier: a
@@ -96,6 +124,7 @@ class FileLock:
     """
 
     look_again_s = 0.2
+    keeps_ini: Place = "volume"
 
     def __init__(self, path: str, journal: str) -> None:
         self._path = path
@@ -153,7 +182,7 @@ class FileLock:
         return False
 
 
-class _HeldFile:
+class _HeldFile(HeldWithoutIni):
     """A file lock that was taken; the file holds its token and says who has it."""
 
     proves_death = True
@@ -194,10 +223,11 @@ class _HeldFile:
             os.close(descriptor)
 
 
-class NoLock:
+class NoLock(WithoutIni):
     """Nothing keeps anybody apart: for one start at a time, as the operator promises."""
 
     look_again_s = 0.2
+    keeps_ini: Place = "volume"
 
     def __init__(self, journal: str) -> None:
         self._journal = journal
@@ -211,7 +241,7 @@ class NoLock:
         return _HeldNothing(self._journal)
 
 
-class _HeldNothing:
+class _HeldNothing(HeldWithoutIni):
     token = 0
     proves_death = False
     lost = ""
@@ -283,7 +313,8 @@ def lock_for(
         report("boot", f"lock={name} reason={reason}")
     if name in BACKENDS:
         return BACKENDS[name](settings, paths, environ)
-    from pastebox.boot.postgresql import Database, PostgresLock  # noqa: PLC0415  # likewise
+    from pastebox.boot.database import Database  # noqa: PLC0415  # likewise
+    from pastebox.boot.postgresql import PostgresLock  # noqa: PLC0415  # likewise
 
     url = database_url(settings, config)
     return PostgresLock(Database(url, settings.lock_name), settings.lock_timeout)

@@ -12,10 +12,12 @@ from pastebox.boot.distribution import (
 )
 from pastebox.boot.installer import Installer
 from pastebox.boot.installers import installer_for
+from pastebox.environment import from_environment, read_value_file
 from pastebox.errors import ConfigError
-from pastebox.settings import Settings
+from pastebox.settings import INSTANCE_SEED, Settings
 
 GROUP = "paste.app_factory"
+_SEED_LENGTH = 32
 
 
 class Application(NamedTuple):
@@ -54,14 +56,50 @@ def application_for(settings: Settings) -> Application:
     return find_application(choose_application(settings.app))
 
 
+def seed_of(environ: Mapping[str, str]) -> str | None:
+    """Return what the secrets of a made INI are to be derived from, if that is given.
+
+    Raises:
+        ConfigError: it is too short to keep a secret, or its file cannot be read.
+    """
+    given = from_environment(INSTANCE_SEED, environ, read_value_file)
+    if given is None:
+        return None
+    if len(given.text) < _SEED_LENGTH:
+        raise ConfigError(
+            option=INSTANCE_SEED,
+            found=f"{len(given.text)} characters ({given.origin})",
+            expected=f"{_SEED_LENGTH} or more, by chance",
+            hint="openssl rand -hex 32 makes one",
+        )
+    return given.text
+
+
+def _random_bytes(purpose: str, application: Application, seed: str | None) -> bytes:
+    """Return 32 bytes that nobody can guess: new ones, or always the same of a seed."""
+    if seed is None:
+        import secrets  # noqa: PLC0415  # a first start only
+
+        return secrets.token_bytes(32)
+    import hmac  # noqa: PLC0415  # a first start only
+
+    label = f"pastebox {purpose} {application.distribution.key}#{application.name}"
+    return hmac.digest(seed.encode(), label.encode(), "sha256")
+
+
 def variables_for(
-    application: Application, words: Mapping[str, str], *, group: str = GROUP
+    application: Application,
+    words: Mapping[str, str],
+    *,
+    group: str = GROUP,
+    seed: str | None = None,
 ) -> dict[str, Any]:
-    """Return what a template can refer to; the secret and the uuid are new each time."""
-    import secrets  # noqa: PLC0415  # a first start only
+    """Return what a template can refer to; without a seed the secret and the uuid are new."""
+    import base64  # noqa: PLC0415  # a first start only
     import uuid  # noqa: PLC0415  # likewise
 
     distribution = application.distribution
+    secret, identity = (_random_bytes(what, application, seed) for what in ("secret", "uuid"))
     fixed = {
         "project_name": distribution.project_name,
         "requirement": application.requirement,
@@ -71,8 +109,8 @@ def variables_for(
     made = {
         "app_name": distribution.key,
         # Its alphabet has neither % nor $, which an INI or a template would read as more.
-        "app_instance_secret": secrets.token_urlsafe(32),
-        "app_instance_uuid": str(uuid.uuid4()),
+        "app_instance_secret": base64.urlsafe_b64encode(secret).decode().rstrip("="),
+        "app_instance_uuid": str(uuid.UUID(bytes=identity[:16], version=4)),
     }
     return {**made, **words, **fixed}
 
@@ -84,6 +122,7 @@ def write_config(
     command: Command,
     *,
     group: str = GROUP,
+    seed: str | None = None,
 ) -> list[str]:
     """Let the application's installer write its INI; return the files to look at.
 
@@ -95,7 +134,8 @@ def write_config(
     """
     installer = installer_for(application.distribution, group, application.name)
     check_filename(installer, filename)
-    installer.write_config(command, filename, variables_for(application, words, group=group))
+    variables = variables_for(application, words, group=group, seed=seed)
+    installer.write_config(command, filename, variables)
     return list(installer.editable_config_files(filename) or ())
 
 

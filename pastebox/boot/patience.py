@@ -113,3 +113,21 @@ class Patience:
         if self._deadline.clock() >= self._next_word:
             self._on_wait(text)
             self._next_word = self._deadline.clock() + PROGRESS_S
+
+
+def ask(
+    question: Callable[[], T],
+    terms: Terms,
+    name: str,
+    timeout_s: float,
+    on_wait: Callable[[str], None],
+    *,
+    pause_s: float,
+) -> T:
+    """Return the answer to a question that needs no lock, within this time.
+
+    Raises:
+        NoPermissionError, UnavailableError: see :class:`Patience`.
+    """
+    patience = Patience(terms, name, Deadline.after(timeout_s), on_wait)
+    return patience.ask(question, pause_s)

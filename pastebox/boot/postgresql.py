@@ -9,45 +9,42 @@ on a connection of its own whether the session still has the lock, and ends the 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pastebox.boot.identity import present_holder
-from pastebox.boot.lock import Held
-from pastebox.boot.patience import AwayError, Patience, RefusedError, Terms
+from pastebox.boot.database import Database, driver, told_apart
+from pastebox.boot.lock import Held, Place
+from pastebox.boot.patience import AwayError, Patience, RefusedError, Terms, ask
 from pastebox.boot.renewer import Renewer
-from pastebox.errors import ConfigError, TemporaryError, UnavailableError
+from pastebox.errors import TemporaryError
 from pastebox.process.deadline import Deadline
 
 if TYPE_CHECKING:
     import psycopg
 
-_ANSWER_S = 5
+T = TypeVar("T")
+
 _RETRY_S = 0.5
 _CHECK_S = 5.0
 _GIVES_UP_S = 10.0
-_NAME_BYTES = 63
-"""Of ``application_name``; the server cuts off what is longer."""
 _LOST = "the database ended the session that had the lock, or did not answer in time"
+_TABLES = {
+    "pastebox_setup": "(name text PRIMARY KEY, token bigint NOT NULL, journal bytea)",
+    "pastebox_made": "(name text PRIMARY KEY, ini bytea NOT NULL)",
+}
 _TERMS = Terms(
     lock="advisory lock",
     server="database",
     who="this user",
-    hint="GRANT CREATE ON SCHEMA public TO the user, or make the table once:\n"
-    "CREATE TABLE pastebox_setup (name text PRIMARY KEY, token bigint NOT NULL, journal bytea)",
+    hint="GRANT CREATE ON SCHEMA public TO the user, or make its tables once:\n"
+    + "\n".join(f"CREATE TABLE {table} {columns};" for table, columns in _TABLES.items()),
 )
-_SESSION = (
-    # A host that is gone without a word would have its session, and the lock, for two hours.
-    "SELECT set_config('tcp_keepalives_idle', '10', false),"
-    " set_config('tcp_keepalives_interval', '5', false),"
-    " set_config('tcp_keepalives_count', '3', false),"
-    " set_config('client_min_messages', 'warning', false)"
-)
-_TABLE = (
-    "CREATE TABLE IF NOT EXISTS pastebox_setup"
-    " (name text PRIMARY KEY, token bigint NOT NULL, journal bytea)"
+_KEEP_JOURNAL = "UPDATE pastebox_setup SET journal = %s WHERE name = %s AND token = %s"
+_KEEP_INI = (
+    "INSERT INTO pastebox_made (ini, name)"
+    " SELECT %s, name FROM pastebox_setup WHERE name = %s AND token = %s"
+    " ON CONFLICT (name) DO UPDATE SET ini = EXCLUDED.ini"
 )
 _NEXT_HOLDER = (
     "INSERT INTO pastebox_setup AS mine (name, token) VALUES (%s, 1)"
@@ -64,60 +61,11 @@ _HOLDER = f"SELECT {_NAME_OF_PID} {_OF_THE_LOCK}"  # constants
 _STILL_HELD = f"SELECT {_NUMBER_OF_ROW} {_OF_THE_LOCK} AND l.pid = %s"
 
 
-class Database:
-    """One row of a database, and the lock of the same name."""
-
-    def __init__(self, url: str, name: str) -> None:
-        self.name = name
-        self.key = int.from_bytes(
-            hashlib.sha256(b"pastebox:" + name.encode()).digest()[:8], signed=True
-        )
-        self.halves = (self.key >> 32 & 0xFFFFFFFF, self.key & 0xFFFFFFFF)
-        self._url = url
-
-    @contextlib.contextmanager
-    def session(self) -> Iterator[psycopg.Connection[Any]]:
-        """Connect, for as long as the block.
-
-        Raises:
-            AwayError, RefusedError: see :func:`_told_apart`.
-            UnavailableError: psycopg is not installed.
-            ConfigError: the URL is none of PostgreSQL's.
-        """
-        with _told_apart():
-            connection = self.connect()
-        with contextlib.closing(connection):
-            yield connection
-
-    def connect(self) -> psycopg.Connection[Any]:
-        """Connect; who does so closes."""
-        connection: psycopg.Connection[Any] = _driver().connect(
-            _without_dialect(self._url),
-            autocommit=True,
-            connect_timeout=_ANSWER_S,
-            tcp_user_timeout=_ANSWER_S * 1000,
-            keepalives_idle=_ANSWER_S,
-            application_name=f"pastebox {present_holder()}"[:_NAME_BYTES],
-        )
-        connection.execute(_SESSION)
-        return connection
-
-    def journal(self) -> bytes | None:
-        """Return what the row has, ``None`` where there is none yet; or raise as ``session``."""
-        with self.session() as connection, _told_apart():
-            try:
-                found = connection.execute(
-                    "SELECT journal FROM pastebox_setup WHERE name = %s", (self.name,)
-                ).fetchone()
-            except _driver().errors.UndefinedTable:
-                return None
-        return None if found is None or found[0] is None else bytes(found[0])
-
-
 class PostgresLock:
     """An advisory lock. ``timeout_s`` is how long reading waits for the server."""
 
     look_again_s = 1.0
+    keeps_ini: Place = "lock"
     check_s = _CHECK_S
     gives_up_s = _GIVES_UP_S
     retry_s = _RETRY_S
@@ -133,9 +81,16 @@ class PostgresLock:
             UnavailableError: the server did not answer in time, or psycopg is not installed.
             NoPermissionError: it does not let us.
         """
-        deadline = Deadline.after(self._timeout_s)
-        patience = Patience(_TERMS, self._database.name, deadline, on_wait)
-        return patience.ask(self._database.journal, self.retry_s)
+        return self._ask(self._database.journal, on_wait)
+
+    def recall_ini(self, on_wait: Callable[[str], None]) -> bytes | None:
+        """Return the INI that is kept beside it; raises the same."""
+        return self._ask(self._database.ini, on_wait)
+
+    def _ask(self, question: Callable[[], T], on_wait: Callable[[str], None]) -> T:
+        return ask(
+            question, _TERMS, self._database.name, self._timeout_s, on_wait, pause_s=self.retry_s
+        )
 
     def acquire(self, deadline: Deadline, on_wait: Callable[[str], None]) -> Held:
         """See :class:`pastebox.boot.lock.Lock`; also where the server is away until the deadline.
@@ -148,7 +103,7 @@ class PostgresLock:
 
     def _wait(self, patience: Patience, deadline: Deadline) -> Held:
         """Ask again and again on one connection, which becomes the holder's."""
-        with contextlib.ExitStack() as unless_held, _told_apart():
+        with contextlib.ExitStack() as unless_held, told_apart():
             connection = unless_held.enter_context(contextlib.closing(self._database.connect()))
             while not self._take(connection):
                 patience.busy(self._holder(connection))
@@ -167,9 +122,7 @@ class PostgresLock:
 
     def _hold(self, connection: psycopg.Connection[Any]) -> _HeldSession:
         asked = time.monotonic()
-        errors = _driver().errors
-        with contextlib.suppress(errors.UniqueViolation, errors.DuplicateTable):  # made meanwhile
-            connection.execute(_TABLE)
+        _make_table(connection, "pastebox_setup")
         found = connection.execute(_NEXT_HOLDER, (self._database.name,)).fetchone() or [0]
         renewer_of = self._renewer(connection.info.backend_pid, int(found[0]), asked)
         return _HeldSession(self._database, connection, int(found[0]), renewer_of)
@@ -196,7 +149,7 @@ class _Watch:
         """
         values = (self._database.name, *self._database.halves, self._session)
         try:
-            with _told_apart():
+            with told_apart():
                 if self._own is None:
                     self._own = self._database.connect()
                 found = self._own.execute(_STILL_HELD, values).fetchone()
@@ -231,7 +184,7 @@ class _HeldSession:
         if self._renewer is None or not self._renewer.is_at_work():
             return False
         try:
-            with _told_apart():
+            with told_apart():
                 self._connection.execute("SELECT 1")
         except (AwayError, RefusedError):
             return False
@@ -243,14 +196,20 @@ class _HeldSession:
         Raises:
             TemporaryError: the session has ended, or the row is somebody else's.
         """
+        self._keep(_KEEP_JOURNAL, content)
+
+    def remember_ini(self, content: bytes) -> None:
+        """Keep the INI in a row of another table; raises the same."""
+        self._keep(_KEEP_INI, content, "pastebox_made")
+
+    def _keep(self, statement: str, content: bytes, table: str = "") -> None:
         reason = ""
         try:
-            with _told_apart():
-                done = self._connection.execute(
-                    "UPDATE pastebox_setup SET journal = %s WHERE name = %s AND token = %s",
-                    (content, self._database.name, self.token),
-                )
-                if done.rowcount == 1:
+            with told_apart():
+                if table:
+                    _make_table(self._connection, table)
+                values = (content, self._database.name, self.token)
+                if self._connection.execute(statement, values).rowcount == 1:
                     return
         except (AwayError, RefusedError) as error:
             reason = f": {error}"
@@ -265,52 +224,17 @@ class _HeldSession:
             return
         self._renewer.stop()
         self._renewer = None
-        with contextlib.suppress(AwayError, RefusedError), _told_apart():
+        with contextlib.suppress(AwayError, RefusedError), told_apart():
             self._connection.execute("SELECT pg_advisory_unlock(%s)", (self._database.key,))
         self._connection.close()
 
 
-@contextlib.contextmanager
-def _told_apart() -> Iterator[None]:
-    """Raise what the driver raises as what to do about it.
-
-    Raises:
-        AwayError: the server does not answer, or not now, or not to this user.
-        RefusedError: the user may not do it.
-        ConfigError: the URL cannot be read.
-    """
-    driver = _driver()
-    try:
-        yield
-    except driver.errors.InsufficientPrivilege as error:
-        raise RefusedError(_sentence(error)) from error
-    except (driver.OperationalError, driver.InterfaceError) as error:
-        raise AwayError(_sentence(error)) from error
-    except driver.ProgrammingError as error:
-        if error.sqlstate:
-            raise
-        raise ConfigError(
-            "PASTEBOX_LOCK_URL is no address of a PostgreSQL database",
-            expected="postgresql://user:password@host:5432/database",
-        ) from None  # the driver's sentence has the password
-
-
-def _sentence(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _without_dialect(url: str) -> str:
-    """Return the URL as PostgreSQL knows it: SQLAlchemy's may name a driver."""
-    scheme, mark, rest = url.partition("://")
-    return f"{scheme.partition('+')[0]}{mark}{rest}"
-
-
-def _driver() -> Any:
-    try:
-        import psycopg  # noqa: PLC0415  # an extra
-    except ModuleNotFoundError as error:
-        raise UnavailableError(
-            "lock=postgresql needs psycopg, which is not installed",
-            hint='pip install "pastebox[postgresql]", which brings psycopg',
-        ) from error
-    return psycopg
+def _make_table(connection: psycopg.Connection[Any], table: str) -> None:
+    # Not IF NOT EXISTS: that wants the right to create also where somebody else has made it.
+    found = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
+    if found and found[0] is not None:
+        return
+    errors = driver().errors
+    # Another start may make it at the same moment.
+    with contextlib.suppress(errors.UniqueViolation, errors.DuplicateTable):
+        connection.execute(f"CREATE TABLE {table} {_TABLES[table]}")  # constants

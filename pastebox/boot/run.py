@@ -133,6 +133,7 @@ class Boot:
         """Do everything; see :func:`boot`."""
         start = self._start
         self._run_hooks("pre-config")
+        self._fetch_made_ini()
         if start.spec() is not None:
             self._run_hooks("post-config")
         decided = plan(gather(start).facts, start.policy)
@@ -150,6 +151,14 @@ class Boot:
         if serves:
             self._run_hooks("pre-serve")
         return BootOutcome(spec, self._changes, decided.steps, serves)
+
+    def _fetch_made_ini(self) -> None:
+        start = self._start
+        if start.located.spec is not None or start.lock.keeps_ini == "volume":
+            return
+        from pastebox.boot.made_ini import fetch  # noqa: PLC0415  # replicas without an INI
+
+        fetch(start)
 
     def _carry_out(self) -> Plan:
         from pastebox.boot.execute import Around, carry_out  # noqa: PLC0415  # a first start only
@@ -192,6 +201,7 @@ class Boot:
         deadline = Deadline.after(start.settings.lock_timeout)
         next_word = Deadline.after(0)
         while True:
+            self._fetch_made_ini()
             if start.spec() is not None:
                 self._run_hooks("post-config")
             facts = gather(start).facts

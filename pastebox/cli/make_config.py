@@ -9,7 +9,13 @@ from typing import TextIO
 from pastebox.boot.failure import failure_of, is_bad_command
 from pastebox.boot.installer import Installer
 from pastebox.boot.installers import installer_for
-from pastebox.boot.make_config import GROUP, Application, find_application, write_config
+from pastebox.boot.make_config import (
+    GROUP,
+    Application,
+    find_application,
+    seed_of,
+    write_config,
+)
 from pastebox.cli.setup_app import add_conversation, command_for
 from pastebox.cli.state import split_words
 from pastebox.errors import ExitCode, UsageError
@@ -38,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(
     namespace: argparse.Namespace,
     settings: Settings,
-    environ: Mapping[str, str],  # noqa: ARG001  # the template gets words only
+    environ: Mapping[str, str],
     stdin: TextIO,
     stdout: TextIO,
 ) -> int:
@@ -60,7 +66,12 @@ def run(
             return ExitCode.OK
         filename = names[0] if names else _default_filename(application, namespace.entry_group)
         files = write_config(
-            application, filename, words.variables, command, group=namespace.entry_group
+            application,
+            filename,
+            words.variables,
+            command,
+            group=namespace.entry_group,
+            seed=seed_of(environ),
         )
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the application's installer
         return _failed(error, stdout)

@@ -53,5 +53,5 @@ def postgres(one_postgres) -> PostgresServer:
     import psycopg  # with the server, or not at all
 
     with psycopg.connect(one_postgres.url, autocommit=True) as connection:
-        connection.execute("DROP TABLE IF EXISTS pastebox_setup")
+        connection.execute("DROP TABLE IF EXISTS pastebox_setup, pastebox_made")
     return one_postgres

@@ -20,7 +20,7 @@ from quick_session import QuickSession
 from pastebox.boot.kubernetes import Leases
 from pastebox.boot.lease import JOURNAL, LeaseLock
 from pastebox.boot.lock import FileLock, Lock
-from pastebox.boot.postgresql import Database
+from pastebox.boot.database import Database
 from pastebox.errors import (
     ConfigError,
     NoPermissionError,

@@ -13,7 +13,7 @@ from app_process import wait_until
 from postgres_server import PostgresServer
 from quick_session import QuickSession
 
-from pastebox.boot.postgresql import Database
+from pastebox.boot.database import Database
 from pastebox.errors import ConfigError, NoPermissionError, TemporaryError, UnavailableError
 from pastebox.process.deadline import Deadline
 
@@ -48,7 +48,7 @@ def stops() -> Iterator[list[int]]:
 HOLDER = """\
 import os, sys, time
 sys.path[:0] = [{support!r}]
-from pastebox.boot.postgresql import Database
+from pastebox.boot.database import Database
 from pastebox.process.deadline import Deadline
 from quick_session import QuickSession
 held = QuickSession(Database({url!r}, "wiki"), 20).acquire(Deadline.after(20), print)

@@ -8,7 +8,8 @@ import pytest
 
 from pastebox.boot.lock import FileLock, lock_for
 from pastebox.boot.paths import StatePaths
-from pastebox.boot.postgresql import Database, PostgresLock
+from pastebox.boot.database import Database
+from pastebox.boot.postgresql import PostgresLock
 from pastebox.boot.suitable import database_url, suitable
 from pastebox.config.model import ConfigSpec
 from pastebox.config.read import read_leniently
