@@ -51,7 +51,16 @@ a bare number is seconds.
 `PASTEBOX_WORKERS`, `--workers`, `[pastebox]` and a `workers` option of gunicorn's in
 `[server:main]` win over it.
 The image sets `PASTEBOX_HOST=0.0.0.0`, `PASTEBOX_PORT=8080`, `PASTEBOX_HEALTH_HOST=0.0.0.0`
-and `PASTEBOX_DATA_DIR=/data`."""
+and `PASTEBOX_DATA_DIR=/data`.
+
+Two secrets are variables only, as everybody can read a command line:
+`PASTEBOX_AJP_SECRET` (or `_FILE`), for the health check of an AJP server that demands one, and
+`PASTEBOX_INSTANCE_SEED` (or `_FILE`), 32 characters or more by chance, from which `make-config`
+derives `app_instance_secret` and `app_instance_uuid`, so that all replicas have the same.
+
+`PASTEBOX_FENCING_TOKEN` is given, not read: `setup-app` and the hooks around it find there the
+number of this holder of the lock, which is greater than that of every holder before
+([](../explanation/first-boot.md))."""
 
 EXIT_CODES = """\
 # Exit codes

@@ -124,12 +124,16 @@ class PostgresLock:
         asked = time.monotonic()
         _make_table(connection, "pastebox_setup")
         found = connection.execute(_NEXT_HOLDER, (self._database.name,)).fetchone() or [0]
-        renewer_of = self._renewer(connection.info.backend_pid, int(found[0]), asked)
-        return _HeldSession(self._database, connection, int(found[0]), renewer_of)
-
-    def _renewer(self, session: int, token: int, asked: float) -> Renewer:
-        watch = _Watch(self._database, session, token)
-        return Renewer(watch.look, started=asked, every_s=self.check_s, gives_up_s=self.gives_up_s)
+        token = int(found[0])
+        watch = _Watch(self._database, connection.info.backend_pid, token)
+        renewer = Renewer(
+            watch.look,
+            started=asked,
+            every_s=self.check_s,
+            gives_up_s=self.gives_up_s,
+            session=connection.fileno(),
+        )
+        return _HeldSession(self._database, connection, token, renewer)
 
 
 class _Watch:

@@ -29,16 +29,24 @@ class Renewer:
         renew: renews once; false where the lock is lost, ``AwayError`` where it may work later.
         started: the clock when the lock was asked for.
         every_s: time between two renewals.
-        gives_up_s: time without one after which the lock counts as lost.
+        gives_up_s: time since the last one was begun after which the lock counts as lost.
+        session: a connection with which the lock ends: lost as soon as the other side closes it.
     """
 
     def __init__(
-        self, renew: Callable[[], bool], *, started: float, every_s: float, gives_up_s: float
+        self,
+        renew: Callable[[], bool],
+        *,
+        started: float,
+        every_s: float,
+        gives_up_s: float,
+        session: int | None = None,
     ) -> None:
         self._renew = renew
-        self._last = started
+        self._started = started
         self._every_s = every_s
         self._gives_up_s = gives_up_s
+        self._session = session
         self._start = os.getpid()
         ours_r, ours_w = os.pipe()
         theirs_r, theirs_w = os.pipe()
@@ -63,20 +71,36 @@ class Renewer:
 
     def _work(self, ours: int) -> int:
         wait_s = self._every_s
+        # Not only between two renewals: a server that hangs must not make one of them last.
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(self._give_up()))
+        self._wind_up(self._started)
+        poll = select.poll()
+        poll.register(ours, select.POLLIN)
+        if self._session is not None:
+            # Also where words of the server have not been read yet.
+            poll.register(self._session, select.POLLRDHUP)
         while True:
-            readable, _, _ = select.select([ours], [], [], wait_s)
-            if readable:
+            events = [descriptor for descriptor, _ in poll.poll(wait_s * 1000)]
+            if ours in events:
                 return 0
+            if events:
+                break
             asked = time.monotonic()
             try:
                 if not self._renew():
                     break
-                self._last, wait_s = asked, self._every_s
+                wait_s = self._every_s
+                self._wind_up(asked)
             except AwayError:
                 wait_s = min(_RETRY_S, self._every_s)
-            if time.monotonic() - self._last > self._gives_up_s:
-                break
-        # What still runs must stop before another start begins.
+        return self._give_up()
+
+    def _wind_up(self, renewed: float) -> None:
+        left_s = renewed + self._gives_up_s - time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, max(0.001, left_s))
+
+    def _give_up(self) -> int:
+        """Tell what still runs: it must stop before another start begins."""
         if os.getppid() == self._start:
             os.kill(self._start, signal.SIGTERM)
         return 1

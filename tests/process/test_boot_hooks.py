@@ -34,12 +34,12 @@ def install(volume: Volume, version: str) -> None:
     )
 
 
-def add_hook(volume: Volume, phase: str, name: str = "10-note.sh") -> None:
-    """Add a hook that writes a line into the file of its phase."""
+def add_hook(volume: Volume, phase: str, name: str = "10-note.sh", text: str = "") -> None:
+    """Add a hook; without a text, one that writes a line into the file of its phase."""
     path = os.path.join(volume.environ["PASTEBOX_HOOKS_DIR"], phase, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"#!/bin/sh\necho ran >>{volume.root}/{phase}\n")
+        file.write(text or f"#!/bin/sh\necho ran >>{volume.root}/{phase}\n")
     os.chmod(path, 0o755)
 
 
@@ -87,3 +87,20 @@ def test_without_anything_to_set_up_no_journal_is_written(volume, phase, name) -
     assert ended.code == 0, ended.log
     assert ended.outcome["steps"] == []
     assert not os.path.exists(volume.state)
+
+
+@pytest.mark.parametrize("lock", ["file", "none"])
+def test_hooks_and_the_setup_get_the_fencing_token_and_the_server_does_not(tmp_path, lock) -> None:
+    volume = Volume(str(tmp_path))
+    volume.write_ini()
+    note = f'#!/bin/sh\necho "${{PASTEBOX_FENCING_TOKEN:-none}}" >>{volume.root}/tokens\n'
+    for phase in ("pre-config", "pre-setup", "post-setup", "pre-serve"):
+        add_hook(volume, phase, "20-token.sh", note)
+    for _ in range(2):
+        ended = volume.boot(PASTEBOX_LOCK=lock, PASTEBOX_SETUP="always")
+        assert (ended.code, ended.outcome["environ"]) == (0, {}), ended.log
+    with open(os.path.join(volume.root, "tokens"), encoding="utf-8") as file:
+        tokens = file.read().split()
+    first, second = ("1", "2") if lock == "file" else ("none", "none")
+    assert tokens == ["none", first, first, "none", "none", second, second, "none"]
+    assert volume.tokens() == (["1", "2"] if lock == "file" else ["-", "-"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 from app_process import wait_until
-from boot_volume import Volume, finish
 from fake_kubernetes import FakeKubernetes
+from postgres_server import PostgresServer
 from quick_session import QuickSession
 
+from pastebox.boot.database import Database
 from pastebox.boot.kubernetes import Leases
 from pastebox.boot.lease import JOURNAL, LeaseLock
-from pastebox.boot.lock import FileLock, Lock
-from pastebox.boot.database import Database
+from pastebox.boot.lock import FileLock, Held, Lock
 from pastebox.errors import (
     ConfigError,
     NoPermissionError,
@@ -29,11 +29,7 @@ from pastebox.errors import (
 )
 from pastebox.process.deadline import Deadline
 
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate"),
-]
-MakeLock = Callable[[], Lock]
+pytestmark = pytest.mark.process
 
 
 def silent(_text: str) -> None:
@@ -48,34 +44,70 @@ class QuickLease(LeaseLock):
     retry_s = 0.05
 
 
-@pytest.fixture(scope="module")
-def one_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeKubernetes]:
-    server = FakeKubernetes(tmp_path_factory.mktemp("account"))
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def server(one_server: FakeKubernetes) -> FakeKubernetes:
-    one_server.control(status=0, lease=None)
-    Path(one_server.account, "token").write_text("right")
-    return one_server
+def server(kubernetes: FakeKubernetes) -> FakeKubernetes:
+    return kubernetes
 
 
 def quick(server: FakeKubernetes, timeout_s: float = 20) -> QuickLease:
     return QuickLease(Leases("wiki", server.environ, server.account), timeout_s)
 
 
+class MakeLock:
+    """A kind of lock, as each of several starts makes it."""
+
+    def __init__(self, make: Callable[[], Lock], code: str, overtake: Callable[[], object]) -> None:
+        self._make = make
+        self.code = code
+        """The same for another process."""
+        self.overtake = overtake
+        """Let somebody else have it, whoever has it now."""
+
+    def __call__(self) -> Lock:
+        return self._make()
+
+
 @pytest.fixture(params=["file", "lease", "postgresql"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> MakeLock:
-    """A lock of each kind, as each of several starts makes it."""
     if request.param == "lease":
-        server = request.getfixturevalue("server")
-        return lambda: quick(server)
+        return leases(request.getfixturevalue("server"))
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").url
-        return lambda: QuickSession(Database(url, "wiki"), 20)
-    return lambda: FileLock(str(tmp_path / "app.lock"), str(tmp_path / "app.journal.json"))
+        return sessions(request.getfixturevalue("postgres"))
+    return files(str(tmp_path))
+
+
+def leases(server: FakeKubernetes) -> MakeLock:
+    def overtake() -> None:
+        lease = server.lease
+        assert lease
+        lease["spec"].update(holderIdentity="somebody else", leaseTransitions=7)
+        server.control(lease=lease)
+
+    code = f"""
+from pastebox.boot.kubernetes import Leases
+lock = locks.QuickLease(Leases("wiki", {server.environ!r}, {server.account!r}), 20)"""
+    return MakeLock(lambda: quick(server), code, overtake)
+
+
+def sessions(server: PostgresServer) -> MakeLock:
+    def overtake() -> None:
+        server.ask("UPDATE pastebox_setup SET token = token + 1")
+
+    code = f"""
+from pastebox.boot.database import Database
+lock = locks.QuickSession(Database({server.url!r}, "wiki"), 20)"""
+    return MakeLock(lambda: QuickSession(Database(server.url, "wiki"), 20), code, overtake)
+
+
+def files(directory: str) -> MakeLock:
+    paths = (f"{directory}/app.lock", f"{directory}/app.journal.json")
+
+    def overtake() -> None:
+        os.rename(paths[0], f"{directory}/old.lock")
+        FileLock(*paths).acquire(Deadline.after(5), silent).release()
+
+    code = f"from pastebox.boot.lock import FileLock\nlock = FileLock{paths!r}"
+    return MakeLock(lambda: FileLock(*paths), code, overtake)
 
 
 # What every lock promises
@@ -99,13 +131,51 @@ def test_who_waits_says_for_whom(make: MakeLock):
     held.release()
 
 
-def test_the_token_grows(make: MakeLock):
-    tokens = []
-    for _ in range(3):
-        held = make().acquire(Deadline.after(5), silent)
-        tokens.append(held.token)
-        held.release()
-    assert tokens == [tokens[0], tokens[0] + 1, tokens[0] + 2]
+def test_the_token_grows_with_each_holder(make: MakeLock):
+    """Also with one that crashes, and with one that writes nothing."""
+    tokens = [0]
+    for ends in ("well", "crashes", "well", "crashes", "well"):
+        if ends == "crashes":
+            process = holder(make)
+            os.kill(process.pid, signal.SIGKILL)
+            finish_of(process)
+            tokens.append(tokens[-1] + 1)
+        else:
+            held = make().acquire(Deadline.after(30), silent)
+            assert held.token == tokens[-1] + 1
+            tokens.append(held.token)
+            held.release()
+
+
+def test_who_was_overtaken_stops_before_the_next_write(make: MakeLock):
+    held = make().acquire(Deadline.after(5), silent)
+    held.remember(b"{}")
+    make.overtake()
+    with pytest.raises(TemporaryError, match="the lock was taken away during first boot"):
+        write(held)
+    assert make().recall(silent) == b"{}"
+    held.release()
+
+
+def write(held: Held) -> None:
+    """Write as first boot does."""
+    if not held.still_held():
+        raise TemporaryError("the lock was taken away during first boot")
+    held.remember(b"late")
+
+
+def test_the_time_of_day_may_step(make: MakeLock, monkeypatch: pytest.MonkeyPatch):
+    """By an hour, back and forth, while it is held and while it is waited for."""
+    right = time.time
+    wrongs = itertools.cycle((-3600.0, 0.0, 3600.0))
+    monkeypatch.setattr(time, "time", lambda: right() + next(wrongs))
+    held = make().acquire(Deadline.after(5), silent)
+    with pytest.raises(TemporaryError):
+        make().acquire(Deadline.after(1), silent)
+    held.remember(b"{}")
+    assert held.still_held()
+    held.release()
+    make().acquire(Deadline.after(5), silent).release()
 
 
 def test_the_journal_is_where_the_lock_is(make: MakeLock):
@@ -141,22 +211,18 @@ sys.path[:0] = [{support!r}, {here!r}]
 from pastebox.process.deadline import Deadline
 import test_boot_locks as locks
 {make}
-held = lock.acquire(Deadline.after(10), print)
+held = lock.acquire(Deadline.after(30), lambda _: None)
 step = os.fork() if {forks} else 1
 print("held", os.getpid(), flush=True)
 time.sleep(60)
 """
 
 
-def holder(server: FakeKubernetes, *, forks: bool = False) -> subprocess.Popen[str]:
-    """Start a process that takes the Lease and keeps it."""
-    make = (
-        f"from pastebox.boot.kubernetes import Leases\n"
-        f"lock = locks.QuickLease(Leases('wiki', {server.environ!r}, {server.account!r}), 20)"
-    )
+def holder(make: MakeLock, *, forks: bool = False) -> subprocess.Popen[str]:
+    """Start a process that takes the lock and keeps it."""
     here = os.path.dirname(__file__)
     support = os.path.join(here, "..", "support")
-    code = HOLDER.format(support=support, here=here, make=make, forks=forks)
+    code = HOLDER.format(support=support, here=here, make=make.code, forks=forks)
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -165,25 +231,21 @@ def holder(server: FakeKubernetes, *, forks: bool = False) -> subprocess.Popen[s
     return process
 
 
-def test_a_crash_gives_it_back(server: FakeKubernetes):
-    process = holder(server)
-    started = time.monotonic()
+def test_a_crash_gives_it_back(make: MakeLock):
+    process = holder(make)
     os.kill(process.pid, signal.SIGKILL)
-    held = quick(server).acquire(Deadline.after(20), silent)
-    assert time.monotonic() - started > 1, "it was taken from a holder that may have lived"
-    assert held.token == 2
-    held.release()
+    make().acquire(Deadline.after(30), silent).release()
     finish_of(process)
 
 
-def test_a_step_that_outlives_its_start_keeps_it(server: FakeKubernetes):
+def test_a_step_that_outlives_its_start_keeps_it(make: MakeLock):
     """A start that was killed alone does not let another one in while its setup still runs."""
-    process = holder(server, forks=True)
+    process = holder(make, forks=True)
     os.kill(process.pid, signal.SIGKILL)
-    with pytest.raises(TemporaryError, match="is still held by"):
-        quick(server).acquire(Deadline.after(4), silent)
+    with pytest.raises(TemporaryError, match=f"is still held by .*{process.pid}"):
+        make().acquire(Deadline.after(3), silent)
     os.killpg(process.pid, signal.SIGKILL)
-    quick(server).acquire(Deadline.after(20), silent).release()
+    make().acquire(Deadline.after(30), silent).release()
     finish_of(process)
 
 
@@ -198,7 +260,7 @@ def finish_of(process: subprocess.Popen[str]) -> None:
 
 def test_nobodys_clock_matters(server: FakeKubernetes):
     """A holder whose clock is an hour behind keeps its Lease, one that is gone loses it in time."""
-    process = holder(server)
+    process = holder(leases(server))
     lease = server.lease
     assert lease
     for text in ("1999-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"):
@@ -215,10 +277,7 @@ def test_nobodys_clock_matters(server: FakeKubernetes):
 
 def test_a_holder_that_was_overtaken_writes_nothing(server: FakeKubernetes, stops: list[int]):
     held = quick(server).acquire(Deadline.after(5), silent)
-    lease = server.lease
-    assert lease
-    lease["spec"].update(holderIdentity="somebody else", leaseTransitions=7)
-    server.control(lease=lease)
+    leases(server).overtake()
     with pytest.raises(TemporaryError, match="the lock was taken away during first boot"):
         held.remember(b"{}")
     wait_until(lambda: not held.still_held(), "the renewal to see it")
@@ -246,6 +305,21 @@ def test_a_server_that_is_away_too_long_takes_it(server: FakeKubernetes, stops: 
     wait_until(lambda: not held.still_held(), "the renewal to give up")
     wait_until(lambda: bool(stops), "the start to be told to stop")
     server.control(status=0)
+    held.release()
+
+
+def test_a_server_that_hangs_takes_it_in_time(
+    server: FakeKubernetes, stops: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    """However long an answer may take: the lock runs out for the others all the same."""
+    monkeypatch.setattr("pastebox.boot.kubernetes.ANSWER_S", 600)
+    held = quick(server).acquire(Deadline.after(5), silent)
+    server.hang()
+    try:
+        wait_until(lambda: bool(stops), "the start to be told to stop")
+        assert not held.still_held()
+    finally:
+        server.go_on()
     held.release()
 
 
@@ -330,48 +404,3 @@ def test_without_a_pod_it_says_what_is_missing(server: FakeKubernetes, environ, 
     )
     with pytest.raises(ConfigError, match=words):
         QuickLease(leases, 1).recall(silent)
-
-
-# Whole first boots
-
-
-@pytest.fixture(params=["lease", "postgresql"])
-def pod(request: pytest.FixtureRequest) -> dict[str, str]:
-    """What a pod that sets up under a lock of all pods has in its environment."""
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").url
-        return {"PASTEBOX_LOCK": "postgresql", "PASTEBOX_LOCK_URL": url}
-    server = request.getfixturevalue("server")
-    return {
-        **server.environ,
-        "POD_ACCOUNT_DIR": server.account,
-        "PASTEBOX_LOCK": "lease",
-        "PASTEBOX_LOCK_NAME": "wiki",
-    }
-
-
-def test_pods_without_a_shared_volume_set_up_once(tmp_path: Path, pod: dict[str, str]):
-    shared = Volume(str(tmp_path))
-    shared.write_ini()
-    starts = []
-    for number in range(5):
-        own = tmp_path / f"data{number}"
-        own.mkdir()
-        starts.append(shared.start(**pod, PASTEBOX_DATA_DIR=str(own)))
-    ended = [finish(process) for process in starts]
-    assert [one.code for one in ended] == [0] * 5, ended
-    assert shared.runs() == 1
-    late = tmp_path / "late"
-    late.mkdir()
-    assert finish(shared.start(**pod, PASTEBOX_DATA_DIR=str(late))).code == 0
-    assert shared.runs() == 1
-
-
-def test_a_leader_that_is_killed_is_followed_by_another(tmp_path: Path, pod: dict[str, str]):
-    volume = Volume(str(tmp_path))
-    volume.write_ini()
-    killed = volume.start(**pod, PASTEBOX_FAULTS="after-setup", PASTEBOX_ALLOW_FAULTS="1")
-    assert finish(killed).code == -signal.SIGKILL
-    others = [finish(volume.start(**pod)) for _ in range(2)]
-    assert [one.code for one in others] == [0, 0], others
-    assert volume.runs() == 2

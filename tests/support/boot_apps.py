@@ -16,14 +16,15 @@ def main(global_conf, **local_conf):
     return application
 """
 
-# One line in "runs" for every run, and one effect that is made once however often it runs.
+# One line in "runs" for every run, with its fencing token, and one effect that is made once however
+# often it runs.
 WEBSETUP = """
 import os, signal, sys
 
 def setup_app(command, conf, vars):
     directory = conf["effect_dir"]
     with open(os.path.join(directory, "runs"), "a") as file:
-        file.write("run\\n")
+        file.write("run " + os.environ.get("PASTEBOX_FENCING_TOKEN", "-") + "\\n")
     how = conf.get("how", "well")
     if how == "raise":
         raise RuntimeError("no such table")

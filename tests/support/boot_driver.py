@@ -6,12 +6,15 @@ the outcome as JSON, and ends with the exit status of the error.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
+import time
 
 from pastebox.boot import kubernetes
 from pastebox.boot.lease import LeaseLock
+from pastebox.boot.postgresql import PostgresLock
 from pastebox.boot.run import boot
 from pastebox.config.locate import locate, parse_words
 from pastebox.errors import PasteboxError
@@ -41,10 +44,20 @@ def main(arguments: list[str]) -> int:
 
 
 def be_in_a_pod() -> None:
-    """Take the account of the fake API server, and a Lease that does not last long."""
+    """Take the account of the fake API server, and locks that do not last long."""
     if "POD_ACCOUNT_DIR" in os.environ:
         kubernetes.ACCOUNT_DIR = os.environ["POD_ACCOUNT_DIR"]
         LeaseLock.lasts_s, LeaseLock.renew_s, LeaseLock.retry_s = 3, 0.3, 0.1
+    PostgresLock.check_s, PostgresLock.gives_up_s, PostgresLock.retry_s = 0.3, 3, 0.1
+    if "CLOCK_SKEW_S" in os.environ:
+        let_the_clock_step(float(os.environ["CLOCK_SKEW_S"]))
+
+
+def let_the_clock_step(skew_s: float) -> None:
+    """Let the time of day be that wrong, and right again, by turns."""
+    right = time.time
+    wrongs = itertools.cycle((skew_s, 0.0))
+    time.time = lambda: right() + next(wrongs)
 
 
 def say(phase: str, detail: str) -> None:

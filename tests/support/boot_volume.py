@@ -69,11 +69,11 @@ class Volume:
             file.write(INI.format(effects=self.data, how=how))
         return self.ini
 
-    def start(self, **environ: str) -> subprocess.Popen[str]:
-        """Start first boot, without waiting."""
+    def start(self, *words: str, **environ: str) -> subprocess.Popen[str]:
+        """Start first boot, without waiting; ``words`` are variables."""
         arguments = [self.ini] if os.path.exists(self.ini) else []
         return subprocess.Popen(
-            [sys.executable, DRIVER, *arguments],
+            [sys.executable, DRIVER, *arguments, *words],
             env={**self.environ, **environ},
             cwd=self.root,
             stdin=subprocess.DEVNULL,
@@ -88,7 +88,12 @@ class Volume:
 
     def runs(self) -> int:
         """How often the setup ran."""
-        return len(_lines(os.path.join(self.effects, "runs")))
+        return len(self.tokens())
+
+    def tokens(self) -> list[str]:
+        """The fencing token of each run of the setup."""
+        lines = _lines(os.path.join(self.effects, "runs"))
+        return [line.removeprefix("run ") for line in lines]
 
     def effect(self) -> list[str]:
         """What the setup left."""

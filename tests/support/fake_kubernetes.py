@@ -58,6 +58,16 @@ class FakeKubernetes:
             self._process.wait(10)
             self._process = None
 
+    def hang(self) -> None:
+        """Accept connections, and answer nobody."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Answer again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def control(self, **what: Any) -> None:
         """Change its behaviour: ``status`` answers with that, ``lease`` replaces what it holds."""
         self._ask("/_control", what)

@@ -52,6 +52,14 @@ class PostgresServer:
         """Return the address of a database."""
         return f"postgresql://{user}@/{database}?host={self.directory}"
 
+    def ask(self, statement: str) -> list[tuple[object, ...]]:
+        """Return what it answers."""
+        import psycopg  # with the server, or not at all
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            answer = connection.execute(statement)
+            return answer.fetchall() if answer.description else []
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = f"-k {self.directory} -c listen_addresses= -c fsync=off"

@@ -15,7 +15,7 @@ from pastebox.boot.command import Command
 from pastebox.boot.distribution import choose_application, find_distribution
 from pastebox.boot.installer import Installer
 from pastebox.boot.installers import has_own_installer, installer_for
-from pastebox.boot.make_config import find_application, variables_for, write_config
+from pastebox.boot.make_config import find_application, seed_of, variables_for, write_config
 from pastebox.boot.packages import has_module, packages_of
 from pastebox.boot.template import find_template
 from pastebox.errors import ConfigError
@@ -69,6 +69,34 @@ def test_the_secret_and_the_uuid_are_new_each_time(site) -> None:
     first, second = (variables_for(find_application("demoapp"), {}) for _ in range(2))
     assert first["app_instance_secret"] != second["app_instance_secret"]
     assert first["app_instance_uuid"] != second["app_instance_uuid"]
+
+
+def test_a_seed_makes_them_the_same_for_this_application_and_no_other(site) -> None:
+    install(site)
+    install(site, "another")
+    demo, other = find_application("demoapp"), find_application("another")
+    seed = "0123456789abcdef" * 2
+    first, second = (variables_for(demo, {}, seed=seed) for _ in range(2))
+    assert first == second
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", first["app_instance_secret"])
+    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f-]{21}", first["app_instance_uuid"])
+    for different in (
+        variables_for(other, {}, seed=seed),
+        variables_for(demo, {}, seed=f"{seed}0"),
+    ):
+        assert different["app_instance_secret"] != first["app_instance_secret"]
+        assert different["app_instance_uuid"] != first["app_instance_uuid"]
+
+
+def test_a_seed_may_be_a_file_and_is_no_short_one(tmp_path) -> None:
+    assert seed_of({}) is None
+    path = tmp_path / "seed"
+    path.write_text("0123456789abcdef" * 2 + "\n")
+    assert seed_of({"PASTEBOX_INSTANCE_SEED_FILE": str(path)}) == "0123456789abcdef" * 2
+    for short in ("", "hush"):
+        with pytest.raises(ConfigError, match=r"found .*, expected 32 or more") as caught:
+            seed_of({"PASTEBOX_INSTANCE_SEED": short})
+        assert "hush" not in caught.value.render()
 
 
 def test_words_are_variables_and_cannot_replace_what_is_fixed(site) -> None:

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
+from pastebox.boot.database import Database
 from pastebox.boot.lock import FileLock, lock_for
 from pastebox.boot.paths import StatePaths
-from pastebox.boot.database import Database
 from pastebox.boot.postgresql import PostgresLock
 from pastebox.boot.suitable import database_url, suitable
 from pastebox.config.model import ConfigSpec
