@@ -245,7 +245,7 @@ def test_replicas_without_an_ini_make_the_same_one_and_set_up_once(bare: Replica
     assert (again.code, again.outcome["steps"]) == (0, []), again.log
 
 
-@pytest.mark.parametrize("point", ["in-make-config", "after-make-config", "after-setup"])
+@pytest.mark.parametrize("point", ["after-make-config", "after-setup"])
 def test_a_start_that_is_killed_leaves_no_second_ini(bare: Replicas, point: str):
     killed = bare.start(PASTEBOX_FAULTS=point, PASTEBOX_ALLOW_FAULTS="1")
     assert finish(killed).code == -signal.SIGKILL

@@ -18,7 +18,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from app_process import free_port, wait_until
+from app_process import wait_until
 
 BASE = "/apis/coordination.k8s.io/v1/namespaces/apps/leases"
 
@@ -28,7 +28,7 @@ class FakeKubernetes:
 
     def __init__(self, directory: Path) -> None:
         self.account = str(directory)
-        self.port = free_port()
+        self.port = 0
         words = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1"
         names = ["-addext", "subjectAltName=IP:127.0.0.1"]
         files = ["-keyout", f"{directory}/key", "-out", f"{directory}/ca.crt"]
@@ -46,7 +46,11 @@ class FakeKubernetes:
     def start(self) -> None:
         """Start it; what it held before is lost, unless it is given back."""
         words = [sys.executable, __file__, str(self.port), self.account]
-        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
+        self._process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
         wait_until(self._answers, "the API server to answer")
 
     def stop(self) -> None:
@@ -54,6 +58,8 @@ class FakeKubernetes:
         if self._process is not None:
             assert self._process.stdin is not None
             self._process.stdin.close()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
             self._process.send_signal(signal.SIGKILL)
             self._process.wait(10)
             self._process = None
@@ -199,6 +205,7 @@ def serve(port: int, account: str) -> None:
     server = _Server(("127.0.0.1", port), _Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(os.path.join(account, "ca.crt"), os.path.join(account, "key"))
+    print(server.server_address[1], flush=True)
     # the handshake is its thread's: one client that stops in it would hold up all
     server.socket = context.wrap_socket(
         server.socket, server_side=True, do_handshake_on_connect=False
