@@ -53,7 +53,7 @@ class LeaseLock(WithoutIni):
             UnavailableError: the server did not answer until then.
         """
         identity = f"{os.uname().nodename}_{os.getpid()}_{os.urandom(4).hex()}"
-        watch = _Watch(self.lasts_s, deadline.clock)
+        watch = Watch(self.lasts_s, deadline.clock)
         patience = Patience(_TERMS, self._leases.name, deadline, on_wait)
         while True:
             asked = deadline.clock()
@@ -201,7 +201,7 @@ class _HeldLease(HeldWithoutIni):
         return _holder(lease) == self._identity and transitions == self.token
 
 
-class _Watch:
+class Watch:
     """Sees that a Lease does not change any more, by the clock of who waits."""
 
     def __init__(self, lasts_s: int, clock: Callable[[], float]) -> None:

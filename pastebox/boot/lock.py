@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -30,6 +31,7 @@ LOCAL = ("file", "none")
 PROGRESS_S = 10.0
 _RETRY_S = 0.05
 _MODE = 0o660
+_TOKEN = re.compile(rb'^ "token": (\d{1,18}),$', re.MULTILINE)
 
 
 Place = Literal["volume", "lock", "nowhere"]
@@ -143,15 +145,15 @@ class FileLock(WithoutIni):
                 return _HeldFile(self._path, descriptor, self._journal)
             holder = _held_by(descriptor)
             os.close(descriptor)
+            if deadline.clock() >= next_word:
+                on_wait(f"waiting for the lock held by {holder}")
+                next_word = deadline.clock() + PROGRESS_S
             if deadline.has_passed:
                 raise TemporaryError(
                     f"the lock is still held by {holder}",
                     file=self._path,
                     hint="wait for that start to end; PASTEBOX_LOCK_TIMEOUT says how long to wait",
                 )
-            if deadline.clock() >= next_word:
-                on_wait(f"waiting for the lock held by {holder}")
-                next_word = deadline.clock() + PROGRESS_S
             # flock has no time limit of its own, and an alarm would need a signal.
             time.sleep(min(_RETRY_S, deadline.remaining + 0.001))
 
@@ -192,7 +194,8 @@ class _HeldFile(HeldWithoutIni):
         self._path = path
         self._journal = journal
         self._descriptor = descriptor
-        self.token = _token_in(os.pread(descriptor, 4096, 0)) + 1
+        # The journal outlives a lock file that somebody deleted.
+        self.token = max(_token_in(os.pread(descriptor, 4096, 0)), _token_of(journal)) + 1
         since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         content = f"{self.token}\n{present_holder()} since {since}\n".encode()
         try:
@@ -331,6 +334,11 @@ def _is_at(path: str, descriptor: int) -> bool:
 def _token_in(content: bytes) -> int:
     first = content.partition(b"\n")[0]
     return int(first) if first.isdigit() and len(first) < 19 else 0  # noqa: PLR2004  # 64 bits
+
+
+def _token_of(journal: str) -> int:
+    found = _TOKEN.search(journals.read_bytes(journal) or b"")
+    return int(found[1]) if found else 0
 
 
 def _held_by(descriptor: int) -> str:

@@ -52,7 +52,7 @@ class Patience:
         self._deadline = deadline
         self._on_wait = on_wait
         self._next_word = deadline.clock()
-        self._refusals = deadline.sooner(_REFUSALS_S)
+        self._refusals: Deadline | None = None
 
     def ask(self, question: Callable[[], T], pause_s: float) -> T:
         """Return the answer to a question that is asked again while the server is not to be had.
@@ -75,12 +75,12 @@ class Patience:
         Raises:
             TemporaryError: the deadline has passed.
         """
+        self._say(f"waiting for the {self._terms.lock} held by {holder}")
         if self._deadline.has_passed:
             raise TemporaryError(
                 f"{self._what} is still held by {holder}",
                 hint=f"wait for that start to end; {_HOW_LONG}",
             )
-        self._say(f"waiting for the {self._terms.lock} held by {holder}")
 
     def refused(self, error: RefusedError) -> None:
         """The server does not let us.
@@ -88,13 +88,15 @@ class Patience:
         Raises:
             NoPermissionError: for too long.
         """
+        self._say(f"waiting for the right to use {self._what}: {error}")
+        if self._refusals is None:
+            self._refusals = self._deadline.sooner(_REFUSALS_S)
         if self._refusals.has_passed:
             raise NoPermissionError(
                 f"the {self._terms.server} does not let {self._terms.who} use {self._what}:"
                 f" {error}",
                 hint=self._terms.hint,
             ) from error
-        self._say(f"waiting for the right to use {self._what}: {error}")
 
     def away(self, error: AwayError) -> None:
         """The server does not answer.
@@ -102,12 +104,12 @@ class Patience:
         Raises:
             UnavailableError: the deadline has passed.
         """
+        self._say(f"waiting for the {self._terms.server}: {error}")
         if self._deadline.has_passed:
             raise UnavailableError(
                 f"the {self._terms.server} did not answer about {self._what}: {error}",
                 hint=_HOW_LONG,
             ) from error
-        self._say(f"waiting for the {self._terms.server}: {error}")
 
     def _say(self, text: str) -> None:
         if self._deadline.clock() >= self._next_word:

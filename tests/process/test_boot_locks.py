@@ -19,7 +19,7 @@ from quick_session import QuickSession
 
 from pastebox.boot.database import Database
 from pastebox.boot.kubernetes import Leases
-from pastebox.boot.lease import JOURNAL, LeaseLock
+from pastebox.boot.lease import JOURNAL, LeaseLock, Watch
 from pastebox.boot.lock import FileLock, Held, Lock
 from pastebox.errors import (
     ConfigError,
@@ -36,12 +36,17 @@ def silent(_text: str) -> None:
     """Say nothing."""
 
 
-class QuickLease(LeaseLock):
-    """A Lease that does not last long."""
+class CalmLease(LeaseLock):
+    """A Lease that lasts as the real one, so that no slow machine loses it."""
 
-    lasts_s = 2
     renew_s = 0.2
     retry_s = 0.05
+
+
+class QuickLease(CalmLease):
+    """A Lease that does not last long, to be lost, or taken from who is gone."""
+
+    lasts_s = 5
 
 
 @pytest.fixture
@@ -49,19 +54,34 @@ def server(kubernetes: FakeKubernetes) -> FakeKubernetes:
     return kubernetes
 
 
-def quick(server: FakeKubernetes, timeout_s: float = 20) -> QuickLease:
-    return QuickLease(Leases("wiki", server.environ, server.account), timeout_s)
+def calm(server: FakeKubernetes) -> CalmLease:
+    return CalmLease(Leases("wiki", server.environ, server.account), 60)
+
+
+def quick(server: FakeKubernetes) -> QuickLease:
+    return QuickLease(Leases("wiki", server.environ, server.account), 60)
 
 
 class MakeLock:
-    """A kind of lock, as each of several starts makes it."""
+    """A kind of lock, as each of several starts makes it.
 
-    def __init__(self, make: Callable[[], Lock], code: str, overtake: Callable[[], object]) -> None:
+    Attributes:
+        quick: makes one that takes the lock soon from who is gone.
+        code: makes such a one in another process.
+        overtake: lets somebody else have it, whoever has it now.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], Lock],
+        code: str,
+        overtake: Callable[[], object],
+        quick: Callable[[], Lock] | None = None,
+    ) -> None:
         self._make = make
+        self.quick = quick or make
         self.code = code
-        """The same for another process."""
         self.overtake = overtake
-        """Let somebody else have it, whoever has it now."""
 
     def __call__(self) -> Lock:
         return self._make()
@@ -85,8 +105,8 @@ def leases(server: FakeKubernetes) -> MakeLock:
 
     code = f"""
 from pastebox.boot.kubernetes import Leases
-lock = locks.QuickLease(Leases("wiki", {server.environ!r}, {server.account!r}), 20)"""
-    return MakeLock(lambda: quick(server), code, overtake)
+lock = locks.QuickLease(Leases("wiki", {server.environ!r}, {server.account!r}), 60)"""
+    return MakeLock(lambda: calm(server), code, overtake, lambda: quick(server))
 
 
 def sessions(server: PostgresServer) -> MakeLock:
@@ -95,8 +115,8 @@ def sessions(server: PostgresServer) -> MakeLock:
 
     code = f"""
 from pastebox.boot.database import Database
-lock = locks.QuickSession(Database({server.url!r}, "wiki"), 20)"""
-    return MakeLock(lambda: QuickSession(Database(server.url, "wiki"), 20), code, overtake)
+lock = locks.QuickSession(Database({server.url!r}, "wiki"), 60)"""
+    return MakeLock(lambda: QuickSession(Database(server.url, "wiki"), 60), code, overtake)
 
 
 def files(directory: str) -> MakeLock:
@@ -104,7 +124,7 @@ def files(directory: str) -> MakeLock:
 
     def overtake() -> None:
         os.rename(paths[0], f"{directory}/old.lock")
-        FileLock(*paths).acquire(Deadline.after(5), silent).release()
+        FileLock(*paths).acquire(Deadline.after(30), silent).release()
 
     code = f"from pastebox.boot.lock import FileLock\nlock = FileLock{paths!r}"
     return MakeLock(lambda: FileLock(*paths), code, overtake)
@@ -114,15 +134,15 @@ def files(directory: str) -> MakeLock:
 
 
 def test_one_at_a_time(make: MakeLock):
-    held = make().acquire(Deadline.after(5), silent)
+    held = make().acquire(Deadline.after(30), silent)
     with pytest.raises(TemporaryError, match="is still held by "):
         make().acquire(Deadline.after(0.3), silent)
     held.release()
-    make().acquire(Deadline.after(5), silent).release()
+    make().acquire(Deadline.after(30), silent).release()
 
 
 def test_who_waits_says_for_whom(make: MakeLock):
-    held = make().acquire(Deadline.after(5), silent)
+    held = make().acquire(Deadline.after(30), silent)
     said: list[str] = []
     with pytest.raises(TemporaryError):
         make().acquire(Deadline.after(0.3), said.append)
@@ -132,23 +152,21 @@ def test_who_waits_says_for_whom(make: MakeLock):
 
 
 def test_the_token_grows_with_each_holder(make: MakeLock):
-    """Also with one that crashes, and with one that writes nothing."""
-    tokens = [0]
-    for ends in ("well", "crashes", "well", "crashes", "well"):
-        if ends == "crashes":
-            process = holder(make)
-            os.kill(process.pid, signal.SIGKILL)
-            finish_of(process)
-            tokens.append(tokens[-1] + 1)
-        else:
-            held = make().acquire(Deadline.after(30), silent)
-            assert held.token == tokens[-1] + 1
-            tokens.append(held.token)
-            held.release()
+    """Also with one that crashes, which gives the lock back."""
+    first = make().acquire(Deadline.after(30), silent)
+    first.release()
+    process = holder(make)
+    os.kill(process.pid, signal.SIGKILL)
+    third = make.quick().acquire(Deadline.after(60), silent)
+    third.release()
+    last = make().acquire(Deadline.after(30), silent)
+    last.release()
+    assert [first.token, third.token, last.token] == [1, 3, 4]
+    finish_of(process)
 
 
 def test_who_was_overtaken_stops_before_the_next_write(make: MakeLock):
-    held = make().acquire(Deadline.after(5), silent)
+    held = make().acquire(Deadline.after(30), silent)
     held.remember(b"{}")
     make.overtake()
     with pytest.raises(TemporaryError, match="the lock was taken away during first boot"):
@@ -169,49 +187,42 @@ def test_the_time_of_day_may_step(make: MakeLock, monkeypatch: pytest.MonkeyPatc
     right = time.time
     wrongs = itertools.cycle((-3600.0, 0.0, 3600.0))
     monkeypatch.setattr(time, "time", lambda: right() + next(wrongs))
-    held = make().acquire(Deadline.after(5), silent)
+    held = make().acquire(Deadline.after(30), silent)
     with pytest.raises(TemporaryError):
         make().acquire(Deadline.after(1), silent)
     held.remember(b"{}")
     assert held.still_held()
     held.release()
-    make().acquire(Deadline.after(5), silent).release()
+    make().acquire(Deadline.after(30), silent).release()
 
 
 def test_the_journal_is_where_the_lock_is(make: MakeLock):
     assert make().recall(silent) is None
-    held = make().acquire(Deadline.after(5), silent)
+    held = make().acquire(Deadline.after(30), silent)
     held.remember(b'{"a": "\xc3\xa9"}\n')
     assert make().recall(silent) == b'{"a": "\xc3\xa9"}\n'
     held.release()
-    again = make().acquire(Deadline.after(5), silent)
+    again = make().acquire(Deadline.after(30), silent)
     assert make().recall(silent) == b'{"a": "\xc3\xa9"}\n'
     again.release()
 
 
 def test_it_is_held_until_it_is_given_back(make: MakeLock):
-    held = make().acquire(Deadline.after(5), silent)
+    held = make().acquire(Deadline.after(30), silent)
     assert held.still_held()
     held.release()
     assert not held.still_held()
     held.release()
 
 
-def test_it_is_kept_for_longer_than_it_lasts(make: MakeLock):
-    held = make().acquire(Deadline.after(5), silent)
-    with pytest.raises(TemporaryError):
-        make().acquire(Deadline.after(3), silent)
-    assert held.still_held()
-    held.release()
-
-
 HOLDER = """\
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
 sys.path[:0] = [{support!r}, {here!r}]
 from pastebox.process.deadline import Deadline
 import test_boot_locks as locks
 {make}
-held = lock.acquire(Deadline.after(30), lambda _: None)
+held = lock.acquire(Deadline.after(60), lambda _: None)
 step = os.fork() if {forks} else 1
 print("held", os.getpid(), flush=True)
 time.sleep(60)
@@ -231,21 +242,14 @@ def holder(make: MakeLock, *, forks: bool = False) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_crash_gives_it_back(make: MakeLock):
-    process = holder(make)
-    os.kill(process.pid, signal.SIGKILL)
-    make().acquire(Deadline.after(30), silent).release()
-    finish_of(process)
-
-
 def test_a_step_that_outlives_its_start_keeps_it(make: MakeLock):
     """A start that was killed alone does not let another one in while its setup still runs."""
     process = holder(make, forks=True)
     os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(TemporaryError, match=f"is still held by .*{process.pid}"):
-        make().acquire(Deadline.after(3), silent)
+        make().acquire(Deadline.after(1), silent)
     os.killpg(process.pid, signal.SIGKILL)
-    make().acquire(Deadline.after(30), silent).release()
+    make.quick().acquire(Deadline.after(60), silent).release()
     finish_of(process)
 
 
@@ -258,25 +262,49 @@ def finish_of(process: subprocess.Popen[str]) -> None:
 # What a Lease does when something fails
 
 
-def test_nobodys_clock_matters(server: FakeKubernetes):
-    """A holder whose clock is an hour behind keeps its Lease, one that is gone loses it in time."""
-    process = holder(leases(server))
+def version_of(server: FakeKubernetes) -> int:
     lease = server.lease
     assert lease
-    for text in ("1999-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"):
-        lease["spec"]["renewTime"] = text
-        server.control(lease=lease)
-        with pytest.raises(TemporaryError):
-            quick(server).acquire(Deadline.after(0.5), silent)
-    os.kill(process.pid, signal.SIGKILL)
-    lease["spec"]["renewTime"] = "2999-01-01T00:00:00.000000Z"
-    server.control(lease=lease)
-    quick(server).acquire(Deadline.after(20), silent).release()
+    return int(lease["metadata"]["resourceVersion"])
+
+
+@pytest.mark.parametrize("forks", [False, True], ids=["start", "step"])
+def test_it_is_renewed_as_long_as_somebody_lives(server: FakeKubernetes, forks: bool):
+    process = holder(leases(server), forks=forks)
+    if forks:
+        os.kill(process.pid, signal.SIGKILL)
+    before = version_of(server)
+    wait_until(lambda: version_of(server) > before + 3, "the Lease to be renewed")
+    os.killpg(process.pid, signal.SIGKILL)
     finish_of(process)
 
 
+@pytest.mark.parametrize("renewed", ["1999-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"])
+def test_nobodys_clock_matters(server: FakeKubernetes, renewed: str):
+    """A holder whose clock is years behind keeps its Lease, one that is gone loses it in time."""
+    spec = {"holderIdentity": "another", "leaseDurationSeconds": 1, "renewTime": renewed}
+    server.control(lease={"metadata": {"name": "wiki"}, "spec": spec})
+    with pytest.raises(TemporaryError, match="is still held by another"):
+        calm(server).acquire(Deadline.after(0.5), silent)
+    quick(server).acquire(Deadline.after(60), silent).release()
+
+
+def test_a_lease_that_changes_has_a_holder_and_one_that_does_not_has_lost_it():
+    now = [0.0]
+    watch = Watch(15, lambda: now[0])
+    lease = {"metadata": {"resourceVersion": "1"}, "spec": {}}
+    for at, is_gone in ((0, False), (15, False), (15.1, True)):
+        now[0] = at
+        assert watch.is_gone(lease) is is_gone
+    lease["metadata"]["resourceVersion"] = "2"
+    assert not watch.is_gone(lease)
+    lease["spec"]["leaseDurationSeconds"] = 40
+    now[0] = 15.1 + 40
+    assert not watch.is_gone(lease)
+
+
 def test_a_holder_that_was_overtaken_writes_nothing(server: FakeKubernetes, stops: list[int]):
-    held = quick(server).acquire(Deadline.after(5), silent)
+    held = calm(server).acquire(Deadline.after(30), silent)
     leases(server).overtake()
     with pytest.raises(TemporaryError, match="the lock was taken away during first boot"):
         held.remember(b"{}")
@@ -300,7 +328,7 @@ def stops() -> Iterator[list[int]]:
 
 def test_a_server_that_is_away_too_long_takes_it(server: FakeKubernetes, stops: list[int]):
     """Before it runs out for the others, its holder stops: the two are never at work together."""
-    held = quick(server).acquire(Deadline.after(5), silent)
+    held = quick(server).acquire(Deadline.after(30), silent)
     server.control(status=503)
     wait_until(lambda: not held.still_held(), "the renewal to give up")
     wait_until(lambda: bool(stops), "the start to be told to stop")
@@ -313,7 +341,7 @@ def test_a_server_that_hangs_takes_it_in_time(
 ):
     """However long an answer may take: the lock runs out for the others all the same."""
     monkeypatch.setattr("pastebox.boot.kubernetes.ANSWER_S", 600)
-    held = quick(server).acquire(Deadline.after(5), silent)
+    held = quick(server).acquire(Deadline.after(30), silent)
     server.hang()
     try:
         wait_until(lambda: bool(stops), "the start to be told to stop")
@@ -324,9 +352,10 @@ def test_a_server_that_hangs_takes_it_in_time(
 
 
 def test_a_server_that_comes_back_in_time_is_not_noticed(server: FakeKubernetes):
-    held = quick(server).acquire(Deadline.after(5), silent)
+    held = calm(server).acquire(Deadline.after(30), silent)
     server.control(status=500)
-    time.sleep(0.5)
+    before = server.requests
+    wait_until(lambda: server.requests > before, "a renewal to fail")
     server.control(status=0)
     held.remember(b"{}")
     assert held.still_held()
@@ -341,7 +370,7 @@ def test_a_server_in_trouble_is_waited_for_and_told(server: FakeKubernetes, stat
         quick(server).acquire(Deadline.after(0.5), said.append)
     assert said == [f"waiting for the API server: {status} as it was told to"]
     server.control(status=0)
-    quick(server).acquire(Deadline.after(5), silent).release()
+    calm(server).acquire(Deadline.after(30), silent).release()
 
 
 def test_nothing_listens(server: FakeKubernetes):
@@ -367,13 +396,13 @@ def test_a_right_may_come_late_and_its_lack_is_told(
     server.control(status=status)
     said: list[str] = []
     with pytest.raises(NoPermissionError, match=f"use the Lease wiki: {status}") as caught:
-        quick(server).acquire(Deadline.after(20), said.append)
+        quick(server).acquire(Deadline.after(60), said.append)
     assert "rbac.create: true" in (caught.value.hint or "")
     assert said[0].startswith("waiting for the right to use the Lease wiki")
 
 
 def test_a_new_token_is_taken_up(server: FakeKubernetes):
-    held = quick(server).acquire(Deadline.after(5), silent)
+    held = calm(server).acquire(Deadline.after(30), silent)
     Path(server.account, "token").write_text("another\n")
     held.remember(b"{}")
     held.release()
@@ -381,7 +410,7 @@ def test_a_new_token_is_taken_up(server: FakeKubernetes):
 
 def test_a_lease_that_the_chart_made_is_empty_and_free(server: FakeKubernetes):
     server.control(lease={"metadata": {"name": "wiki", "labels": {"a": "b"}}})
-    held = quick(server).acquire(Deadline.after(5), silent)
+    held = calm(server).acquire(Deadline.after(30), silent)
     assert held.token == 1
     held.release()
     lease = server.lease

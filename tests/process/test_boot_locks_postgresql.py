@@ -21,7 +21,7 @@ def silent(_text: str) -> None:
     """Say nothing."""
 
 
-def quick(server: PostgresServer, name: str = "wiki", timeout_s: float = 20) -> QuickSession:
+def quick(server: PostgresServer, name: str = "wiki", timeout_s: float = 60) -> QuickSession:
     return QuickSession(Database(server.url, name), timeout_s)
 
 
@@ -35,8 +35,8 @@ def stops() -> Iterator[list[int]]:
 
 
 def test_locks_of_other_names_are_free(postgres):
-    held = quick(postgres).acquire(Deadline.after(20), silent)
-    other = quick(postgres, "blog").acquire(Deadline.after(20), silent)
+    held = quick(postgres).acquire(Deadline.after(60), silent)
+    other = quick(postgres, "blog").acquire(Deadline.after(60), silent)
     other.remember(b"blog")
     held.remember(b"wiki")
     assert quick(postgres).recall(silent) == b"wiki"
@@ -46,7 +46,7 @@ def test_locks_of_other_names_are_free(postgres):
 
 
 def test_a_session_that_the_server_ends_is_lost(postgres, stops):
-    held = quick(postgres).acquire(Deadline.after(20), silent)
+    held = quick(postgres).acquire(Deadline.after(60), silent)
     postgres.ask(
         "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'",
     )
@@ -60,16 +60,16 @@ def test_a_session_that_the_server_ends_is_lost(postgres, stops):
 
 def test_the_end_of_the_session_is_seen_at_once(postgres, stops):
     """Not when the child asks the next time: who waits has the lock already."""
-    lock = QuickSession(Database(postgres.url, "wiki"), 20)
+    lock = QuickSession(Database(postgres.url, "wiki"), 60)
     lock.check_s = lock.gives_up_s = 600.0
-    held = lock.acquire(Deadline.after(20), silent)
+    held = lock.acquire(Deadline.after(60), silent)
     postgres.ask("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
     wait_until(lambda: bool(stops), "the start to be told to stop")
     held.release()
 
 
 def test_who_was_overtaken_writes_nothing(postgres):
-    held = quick(postgres).acquire(Deadline.after(20), silent)
+    held = quick(postgres).acquire(Deadline.after(60), silent)
     held.remember(b"ours")
     postgres.ask("UPDATE pastebox_setup SET token = token + 1, journal = 'theirs'")
     with pytest.raises(TemporaryError, match="the lock was taken away during first boot"):
@@ -79,7 +79,7 @@ def test_who_was_overtaken_writes_nothing(postgres):
 
 
 def test_a_server_that_is_started_again_takes_the_lock_away(postgres, stops):
-    held = quick(postgres).acquire(Deadline.after(20), silent)
+    held = quick(postgres).acquire(Deadline.after(60), silent)
     postgres.stop()
     try:
         wait_until(lambda: bool(stops), "the start to be told to stop")
@@ -87,7 +87,7 @@ def test_a_server_that_is_started_again_takes_the_lock_away(postgres, stops):
     finally:
         postgres.start()
     held.release()
-    after = quick(postgres).acquire(Deadline.after(20), silent)
+    after = quick(postgres).acquire(Deadline.after(60), silent)
     assert after.token == 2
     after.release()
 
@@ -127,15 +127,15 @@ def test_a_user_without_rights_is_told_which(postgres, monkeypatch):
     postgres.ask("DROP ROLE IF EXISTS guest")
     postgres.ask("CREATE ROLE guest LOGIN")
     postgres.ask("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
-    lock = QuickSession(Database(postgres.url_of("postgres", "guest"), "wiki"), 20)
+    lock = QuickSession(Database(postgres.url_of("postgres", "guest"), "wiki"), 60)
     with pytest.raises(NoPermissionError, match="permission denied") as caught:
-        lock.acquire(Deadline.after(20), silent)
+        lock.acquire(Deadline.after(60), silent)
     hint = caught.value.hint or ""
     made = [line for line in hint.splitlines() if line.startswith("CREATE TABLE ")]
     for statement in made:
         postgres.ask(statement)
         postgres.ask(f"GRANT SELECT, INSERT, UPDATE ON {statement.split()[2]} TO guest")
-    held = lock.acquire(Deadline.after(20), silent)
+    held = lock.acquire(Deadline.after(60), silent)
     held.remember(b"{}")
     held.remember_ini(b"[app:main]")
     held.release()
@@ -151,4 +151,4 @@ def test_an_address_that_is_none_is_refused_and_not_shown(url, postgres):
 
 def test_a_url_of_sqlalchemy_is_understood(postgres):
     url = postgres.url.replace("postgresql://", "postgresql+psycopg2://")
-    assert QuickSession(Database(url, "wiki"), 20).recall(silent) is None
+    assert QuickSession(Database(url, "wiki"), 60).recall(silent) is None

@@ -26,7 +26,12 @@ def volume(tmp_path) -> Volume:
 def test_starts_at_once_set_up_once(volume, has_ini) -> None:
     if has_ini:
         volume.write_ini()
-    assert race(volume, 5) == []
+    assert race(volume, 5).wrong == []
+
+
+def test_a_leader_that_is_killed_in_its_setup_is_followed_by_one_other(volume) -> None:
+    volume.write_ini("first-hangs")
+    assert race(volume, 5, kills=True).wrong == []
 
 
 def test_one_killed_among_many_does_not_spoil_the_others(volume) -> None:

@@ -121,6 +121,12 @@ def server(pod: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Serv
     made.come_back()
 
 
+@pytest.fixture
+def brief(pod: dict[str, str]) -> None:
+    """Let a Lease whose holder is gone not last long."""
+    pod["LEASE_LASTS_S"] = "6"
+
+
 # Once, whatever happens
 
 
@@ -134,6 +140,7 @@ def test_pods_without_a_shared_volume_set_up_once(replicas: Replicas):
     assert len(replicas.tokens()) == 1
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_leader_that_is_killed_is_followed_by_another(replicas: Replicas):
     killed = replicas.start(PASTEBOX_FAULTS="after-setup", PASTEBOX_ALLOW_FAULTS="1")
     assert finish(killed).code == -signal.SIGKILL
@@ -202,6 +209,7 @@ def test_a_server_that_stays_away_is_named_in_time(replicas: Replicas, server: S
     assert replicas.boot().code == 0
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_lock_that_is_lost_ends_the_setup_before_another_one_begins(
     replicas: Replicas, server: Server
 ):
@@ -246,6 +254,7 @@ def test_replicas_without_an_ini_make_the_same_one_and_set_up_once(bare: Replica
 
 
 @pytest.mark.parametrize("point", ["after-make-config", "after-setup"])
+@pytest.mark.usefixtures("brief")
 def test_a_start_that_is_killed_leaves_no_second_ini(bare: Replicas, point: str):
     killed = bare.start(PASTEBOX_FAULTS=point, PASTEBOX_ALLOW_FAULTS="1")
     assert finish(killed).code == -signal.SIGKILL

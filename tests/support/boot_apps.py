@@ -36,6 +36,15 @@ def setup_app(command, conf, vars):
         os.write(1, b"hanging\\n")
         while True:
             signal.pause()
+    if how == "first-hangs":
+        try:
+            with open(os.path.join(directory, "leading"), "x") as file:
+                file.write(f"{os.getppid()} {os.getpid()}\\n")
+        except FileExistsError:
+            pass
+        else:
+            while True:
+                signal.pause()
     if how == "hang-hard":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         os.write(1, b"hanging\\n")

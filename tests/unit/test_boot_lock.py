@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+from pastebox.boot import journal as journals
+from pastebox.boot.identity import present_holder
+from pastebox.boot.journal import Journal
 from pastebox.boot.lock import BACKENDS, FileLock, NoLock, lock_for
 from pastebox.boot.paths import StatePaths
 from pastebox.errors import CannotCreateError, TemporaryError
@@ -61,6 +64,16 @@ def test_a_lock_whose_file_was_deleted_is_lost(path) -> None:
     assert held.still_held()
     os.unlink(path)
     assert not held.still_held()
+    held.release()
+
+
+def test_the_token_goes_on_growing_where_the_file_was_deleted(tmp_path, path) -> None:
+    journal = str(tmp_path / "app.journal.json")
+    written = Journal("done", (), "", "", "setup-app", 1, 41, present_holder(), "")
+    journals.write(journal, journals.render(written))
+    held = FileLock(path, journal).acquire(Deadline.after(1), silent)
+    assert held.token == 42
+    assert held.still_held()
     held.release()
 
 
