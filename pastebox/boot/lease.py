@@ -215,7 +215,7 @@ class Watch:
         version = lease.get("metadata", {}).get("resourceVersion")
         if version != self._seen:
             self._seen, self._since = version, self._clock()
-        lasts_s = max(self._lasts_s, int(lease["spec"].get("leaseDurationSeconds") or 0))
+        lasts_s = int(lease["spec"].get("leaseDurationSeconds") or self._lasts_s)
         return self._clock() - self._since > lasts_s
 
 

@@ -44,7 +44,7 @@ class CalmLease(LeaseLock):
 
 
 class QuickLease(CalmLease):
-    """A Lease that does not last long, to be lost, or taken from who is gone."""
+    """A Lease that does not last long: to be lost, or to be taken when its holder is gone."""
 
     lasts_s = 5
 
@@ -66,20 +66,12 @@ class MakeLock:
     """A kind of lock, as each of several starts makes it.
 
     Attributes:
-        quick: makes one that takes the lock soon from who is gone.
-        code: makes such a one in another process.
+        code: makes one in another process, that does not last long after that.
         overtake: lets somebody else have it, whoever has it now.
     """
 
-    def __init__(
-        self,
-        make: Callable[[], Lock],
-        code: str,
-        overtake: Callable[[], object],
-        quick: Callable[[], Lock] | None = None,
-    ) -> None:
+    def __init__(self, make: Callable[[], Lock], code: str, overtake: Callable[[], object]) -> None:
         self._make = make
-        self.quick = quick or make
         self.code = code
         self.overtake = overtake
 
@@ -106,7 +98,7 @@ def leases(server: FakeKubernetes) -> MakeLock:
     code = f"""
 from pastebox.boot.kubernetes import Leases
 lock = locks.QuickLease(Leases("wiki", {server.environ!r}, {server.account!r}), 60)"""
-    return MakeLock(lambda: calm(server), code, overtake, lambda: quick(server))
+    return MakeLock(lambda: calm(server), code, overtake)
 
 
 def sessions(server: PostgresServer) -> MakeLock:
@@ -157,7 +149,7 @@ def test_the_token_grows_with_each_holder(make: MakeLock):
     first.release()
     process = holder(make)
     os.kill(process.pid, signal.SIGKILL)
-    third = make.quick().acquire(Deadline.after(60), silent)
+    third = make().acquire(Deadline.after(60), silent)
     third.release()
     last = make().acquire(Deadline.after(30), silent)
     last.release()
@@ -249,7 +241,7 @@ def test_a_step_that_outlives_its_start_keeps_it(make: MakeLock):
     with pytest.raises(TemporaryError, match=f"is still held by .*{process.pid}"):
         make().acquire(Deadline.after(1), silent)
     os.killpg(process.pid, signal.SIGKILL)
-    make.quick().acquire(Deadline.after(60), silent).release()
+    make().acquire(Deadline.after(60), silent).release()
     finish_of(process)
 
 
@@ -282,11 +274,13 @@ def test_it_is_renewed_as_long_as_somebody_lives(server: FakeKubernetes, *, fork
 @pytest.mark.parametrize("renewed", ["1999-01-01T00:00:00.000000Z", "2999-01-01T00:00:00.000000Z"])
 def test_nobodys_clock_matters(server: FakeKubernetes, renewed: str):
     """A holder whose clock is years behind keeps its Lease, one that is gone loses it in time."""
-    spec = {"holderIdentity": "another", "leaseDurationSeconds": 1, "renewTime": renewed}
+    spec = {"holderIdentity": "another", "leaseDurationSeconds": 3600, "renewTime": renewed}
     server.control(lease={"metadata": {"name": "wiki"}, "spec": spec})
     with pytest.raises(TemporaryError, match="is still held by another"):
         calm(server).acquire(Deadline.after(0.5), silent)
-    quick(server).acquire(Deadline.after(60), silent).release()
+    spec["leaseDurationSeconds"] = 1
+    server.control(lease={"metadata": {"name": "wiki"}, "spec": spec})
+    calm(server).acquire(Deadline.after(60), silent).release()
 
 
 def test_a_lease_that_changes_has_a_holder_and_one_that_does_not_has_lost_it():

@@ -121,10 +121,8 @@ def server(pod: dict[str, str], request: pytest.FixtureRequest) -> Iterator[Serv
     made.come_back()
 
 
-@pytest.fixture
-def brief(pod: dict[str, str]) -> None:
-    """Let a Lease whose holder is gone not last long."""
-    pod["LEASE_LASTS_S"] = "6"
+BRIEF = {"LEASE_LASTS_S": "9"}
+"""For a start that will be gone: who waits for it, waits as long as its Lease lasts."""
 
 
 # Once, whatever happens
@@ -140,9 +138,8 @@ def test_pods_without_a_shared_volume_set_up_once(replicas: Replicas):
     assert len(replicas.tokens()) == 1
 
 
-@pytest.mark.usefixtures("brief")
 def test_a_leader_that_is_killed_is_followed_by_another(replicas: Replicas):
-    killed = replicas.start(PASTEBOX_FAULTS="after-setup", PASTEBOX_ALLOW_FAULTS="1")
+    killed = replicas.start(PASTEBOX_FAULTS="after-setup", PASTEBOX_ALLOW_FAULTS="1", **BRIEF)
     assert finish(killed).code == -signal.SIGKILL
     starts = [replicas.start() for _ in range(2)]
     ended = [finish(process) for process in starts]
@@ -209,12 +206,11 @@ def test_a_server_that_stays_away_is_named_in_time(replicas: Replicas, server: S
     assert replicas.boot().code == 0
 
 
-@pytest.mark.usefixtures("brief")
 def test_a_lock_that_is_lost_ends_the_setup_before_another_one_begins(
     replicas: Replicas, server: Server
 ):
     replicas.volume.write_ini("hang")
-    losing = replicas.start()
+    losing = replicas.start(**BRIEF)
     assert losing.stdout is not None
     assert losing.stdout.readline() == "hanging\n"
     children = _children(losing.pid)
@@ -254,9 +250,8 @@ def test_replicas_without_an_ini_make_the_same_one_and_set_up_once(bare: Replica
 
 
 @pytest.mark.parametrize("point", ["after-make-config", "after-setup"])
-@pytest.mark.usefixtures("brief")
 def test_a_start_that_is_killed_leaves_no_second_ini(bare: Replicas, point: str):
-    killed = bare.start(PASTEBOX_FAULTS=point, PASTEBOX_ALLOW_FAULTS="1")
+    killed = bare.start(PASTEBOX_FAULTS=point, PASTEBOX_ALLOW_FAULTS="1", **BRIEF)
     assert finish(killed).code == -signal.SIGKILL
     volume = bare.lasts
     others = [finish(process) for process in [bare.start() for _ in range(2)]]
