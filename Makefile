@@ -154,8 +154,7 @@ soak: $(VENV)/.test ## Run the long repetitions: stops under load, kills in firs
 	$(BIN)/python tests/soak/daemon_stops.py
 	$(BIN)/python tests/soak/daemon_stops.py --matrix
 	$(BIN)/python tests/soak/instances.py
-	$(BIN)/python tests/soak/boot_races.py 20 10
-	$(BIN)/python tests/soak/boot_races.py 20 10 postgresql
+	$(BIN)/python tests/soak/boot_races.py 20 10 file postgresql lease
 	$(BIN)/python tests/soak/fuzz_ini.py --cases 10000
 	$(BIN)/python tests/soak/rolling.py
 	$(BIN)/python tests/soak/fuzz_codecs.py
