@@ -9,7 +9,7 @@ import pytest
 from chart_render import CHART, Values, container, env_of, render, with_ini
 
 from pastebox.errors import ConfigError
-from pastebox.settings import resolve
+from pastebox.settings import resolve, unknown_names
 
 pytestmark = pytest.mark.chart
 CI = CHART / "ci"
@@ -121,6 +121,7 @@ def test_pastebox_takes_the_settings_of_every_container(path: Path):
         for one in [*pod["containers"], *pod.get("initContainers", ())]:
             if one["args"][0] in ("serve", "setup") if "args" in one else False:
                 resolve({}, env_of(one))
+                assert list(unknown_names(env_of(one))) == []
 
 
 def test_a_wrong_setting_would_be_seen():
