@@ -83,7 +83,8 @@ CLUSTER_LOAD ?= kind load docker-image
 cluster: $(VENV)/.chart helm ## Run the cluster ring on the cluster of KUBECONFIG (CLUSTER_LOAD="kind load docker-image")
 	@$(call need,docker,install the Docker engine with buildx)
 	@$(call need,kubectl,install kubectl; on Debian 12 the package kubernetes-client)
-	PASTEBOX_REQUIRE=cluster PASTEBOX_TEST_CLUSTER_LOAD="$(CLUSTER_LOAD)" $(BIN)/pytest tests/cluster
+	PASTEBOX_REQUIRE=cluster PASTEBOX_TEST_CLUSTER_LOAD="$(CLUSTER_LOAD)" \
+	  $(BIN)/pytest --numprocesses $(JOBS) --dist loadscope --no-loadscope-reorder tests/cluster
 
 # checkov pins what it needs, so it has an environment of its own.
 POLICY := .venv-policy

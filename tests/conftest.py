@@ -114,7 +114,7 @@ def _needs_of(item: pytest.Item) -> Iterator[Need]:
             yield need
 
 
-DOCKER = ("tests/image/", "tests/docs/", "tests/cluster/")
+DOCKER = ("tests/image/", "tests/docs/")
 
 
 def _unit_of(nodeid: str) -> str:

@@ -15,3 +15,12 @@ def test_nothing_is_lost_while_pods_change(namespace, app_image):
             change()
             load.wait_for(ENOUGH)
     assert not load.failures, load.account()
+
+
+def test_nothing_is_lost_while_an_ini_is_loaded_in_place(namespace, app_image):
+    app = ByChart(namespace, app_image, "reload")
+    with app.load() as load:
+        load.wait_for(ENOUGH)
+        app.change_in_place()
+        load.wait_for(ENOUGH)
+    assert not load.failures, load.account()

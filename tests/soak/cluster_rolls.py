@@ -2,9 +2,9 @@
 
 ``python tests/soak/cluster_rolls.py [--rounds 10] [--plain-rounds 3]`` on the cluster of
 ``KUBECONFIG``, with ``PASTEBOX_TEST_CLUSTER_LOAD`` as ``make cluster`` sets it. A round is two
-upgrades, a rollback, and two deletions of a pod, and every other one a change of the INI. Beside it
-the same application with plain servers in ordinary Deployments. Ends with 1 if the chart lost
-anything.
+upgrades, a rollback, and two deletions of a pod, and every other one a change of the INI that
+replaces the pods, and one that they load in place. Beside it the same application with plain
+servers in ordinary Deployments. Ends with 1 if the chart lost anything.
 """
 
 from __future__ import annotations
@@ -68,12 +68,16 @@ def main(argv: list[str]) -> int:
         return namespaces[-1]
 
     try:
-        app = ByChart(namespace(), build_app(images.pastebox))
+        image = build_app(images.pastebox)
+        app = ByChart(namespace(), image)
         changes = []
         for turn in range(chosen.rounds):
             changes += [app.upgrade, app.upgrade, app.roll_back, app.delete_a_pod, app.delete_a_pod]
             changes += [app.change_the_config] * (turn % 2)
         lost = len(change_all(app, changes, "pastebox").failures)
+        app = ByChart(namespace(), image, "reload")
+        turns = [app.change_in_place] * (chosen.rounds // 2)
+        lost += len(change_all(app, turns, "pastebox, in place").failures)
         if chosen.plain_rounds:
             build_pastebox(SERVERS, "servers")
             image = build_app(SERVERS)

@@ -66,14 +66,7 @@ def _items(namespace: Namespace) -> list[dict[str, Any]]:
 
 def _kill_the_leader(namespace: Namespace) -> None:
     """Kill every process of the pod that sets up, in the middle of it."""
-
-    def leader() -> str:
-        for pod in namespace.pods():
-            if pod.phase == "Running" and SETS_UP in namespace.logs(pod.name):
-                return pod.name
-        return ""
-
-    name = wait_until(leader, "a pod that sets up", PATIENCE_S)
+    name = pod_that_says(namespace, SETS_UP)
     # Its PID 1 cannot be killed from within, and ends with the process that it started; whether
     # this command lives to say how it ended is chance.
     with contextlib.suppress(AssertionError):
@@ -83,6 +76,18 @@ def _kill_the_leader(namespace: Namespace) -> None:
         "the restart of the leader",
         PATIENCE_S,
     )
+
+
+def pod_that_says(namespace: Namespace, text: str) -> str:
+    """Return the name of a pod once its log has a text."""
+
+    def found() -> str:
+        for pod in namespace.pods():
+            if pod.phase == "Running" and text in namespace.logs(pod.name):
+                return pod.name
+        return ""
+
+    return wait_until(found, f"a pod that says {text}", PATIENCE_S)
 
 
 def _waited(item: Mapping[str, Any]) -> float:

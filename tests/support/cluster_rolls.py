@@ -64,14 +64,14 @@ class ByChart(Deployed):
     service = "app-pastebox"
     selector = "app.kubernetes.io/component=server"
 
-    def __init__(self, namespace: Namespace, image: str) -> None:
+    def __init__(self, namespace: Namespace, image: str, on_change: str = "roll") -> None:
         super().__init__(namespace)
         self._helm = Helm3(namespace.name)
         self._values: dict[str, Any] = {
             "image": image_values(image),
             "replicas": REPLICAS,
             "service": {"type": "NodePort"},
-            "config": {"ini": INI},
+            "config": {"ini": INI, "onChange": on_change},
             "env": {"TURN": "0"},
         }
         self._helm.install("app", self._values)
@@ -89,11 +89,31 @@ class ByChart(Deployed):
         self.settle()
 
     def change_the_config(self) -> None:
-        """Give it another INI."""
-        self._turn += 1
-        self._values["config"] = {"ini": INI.replace("hello", f"hello {self._turn}")}
-        self._helm.upgrade("app", self._values)
+        """Give it another INI, which replaces the pods."""
+        self._give_another_ini()
         self.settle()
+
+    def change_in_place(self) -> None:
+        """Give it another INI, and wait until every pod answers by it; no pod is another one."""
+        before = {item["metadata"]["uid"] for item in self._pods()}
+        text = self._give_another_ini()
+        for item in self._pods():
+            pod = item["metadata"]["name"]
+            wait_until(lambda pod=pod: text in self._page_of(pod), f"{text} of {pod}", PATIENCE_S)
+        assert before == {item["metadata"]["uid"] for item in self._pods()}
+
+    def _give_another_ini(self) -> str:
+        self._turn += 1
+        text = f"hello {self._turn} "
+        self._values["config"]["ini"] = INI.replace("hello", text.strip())
+        self._helm.upgrade("app", self._values)
+        return text
+
+    def _page_of(self, pod: str) -> str:
+        ask = (
+            "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/').read().decode())"
+        )
+        return self.namespace.run("exec", pod, "--container=app", "--", "python", "-c", ask)
 
 
 _WAITRESS = """\
