@@ -110,8 +110,11 @@ def _serving(namespace: Namespace, before: set[str], *, fails: bool) -> str:
 
 
 def _has_come_to_rest(namespace: Namespace, before: set[str]) -> bool:
-    """Whether the old pods are the ready ones, two of them."""
+    """Whether a setup has failed, and the old pods are the ready ones, two of them."""
     pods = namespace.pods()
+    failed = [pod for pod in pods if pod.restarts] + namespace.pods("setup")
+    if not failed:
+        return False
     ready = {pod.name for pod in pods if pod.is_ready and not pod.is_ending}
     return len(ready & before) == 2 and ready <= before
 

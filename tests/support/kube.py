@@ -116,7 +116,11 @@ def _pod(item: Values) -> Pod:
         phase=status["phase"],
         is_ready=conditions.get("Ready") == "True",
         is_ending="deletionTimestamp" in item["metadata"],
-        restarts=sum(one["restartCount"] for one in status.get("containerStatuses", ())),
+        restarts=sum(
+            one["restartCount"]
+            for kind in ("containerStatuses", "initContainerStatuses")
+            for one in status.get(kind, ())
+        ),
     )
 
 
