@@ -7,15 +7,11 @@ and closed when the peer closed, or when nothing is left unacknowledged.
 
 from __future__ import annotations
 
-import array
-import contextlib
-import fcntl
 import logging
-import socket
-import termios
 import time
 from typing import TYPE_CHECKING
 
+from pastebox.process.last_bytes import LINGER_S, unacknowledged, unread
 from pastebox.process.stacks import stack_of
 
 if TYPE_CHECKING:
@@ -43,7 +39,7 @@ class Drain:
     """The last phase of a server's life."""
 
     tick_s = 0.02
-    linger_s = 0.25
+    linger_s = LINGER_S
 
     def __init__(self, gateway: Gateway, seconds: float) -> None:
         self._gateway = gateway
@@ -129,19 +125,3 @@ class Drain:
             unsent,
             stack_of(thread) or "it waited for a thread",
         )
-
-
-def unacknowledged(connection: socket.socket) -> int:
-    """Return how many bytes the peer's kernel has not acknowledged (SIOCOUTQ, tcp(7))."""
-    pending = array.array("i", [0])
-    with contextlib.suppress(OSError, ValueError):
-        fcntl.ioctl(connection, termios.TIOCOUTQ, pending)
-    return pending[0]
-
-
-def unread(connection: socket.socket) -> int:
-    """Return how many bytes have arrived that nobody has read (SIOCINQ, tcp(7))."""
-    pending = array.array("i", [0])
-    with contextlib.suppress(OSError, ValueError):
-        fcntl.ioctl(connection, termios.FIONREAD, pending)
-    return pending[0]

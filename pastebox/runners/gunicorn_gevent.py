@@ -16,10 +16,10 @@ from gevent.server import StreamServer
 from gunicorn.sock import ssl_context
 from gunicorn.workers.ggevent import GeventWorker
 
+from pastebox.process.last_bytes import unacknowledged
 from pastebox.runners.gunicorn_guided import Guided
 from pastebox.runners.gunicorn_request import end_input, see_off
 from pastebox.runners.gunicorn_worker import PROMISED_S
-from pastebox.runners.last_bytes import unacknowledged
 
 _HANDSHAKE_S = 0.05
 _WARM_GRACE_S = 0.25

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pastebox.config.model import WSGIApp
-from pastebox.runners.last_bytes import unacknowledged
+from pastebox.process.last_bytes import unacknowledged
 from pastebox.runners.middleware import ApplicationExitedError
 
 if TYPE_CHECKING:

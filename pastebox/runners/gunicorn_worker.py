@@ -14,10 +14,10 @@ from typing import Any
 from gunicorn.workers import gthread
 from gunicorn.workers.sync import SyncWorker
 
+from pastebox.process.last_bytes import unacknowledged, unread
 from pastebox.runners.gunicorn_guided import DRAIN_SIGNAL, Guided
 from pastebox.runners.gunicorn_request import end_input, is_head_there, see_off
 from pastebox.runners.gunicorn_threads import Threads
-from pastebox.runners.last_bytes import unacknowledged, unread
 
 _HANDSHAKE_S = 0.05
 """How long a handshake that has begun when the master refuses newcomers may take."""

@@ -10,8 +10,8 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from pastebox.process.last_bytes import LINGER_S, unacknowledged, unread
 from pastebox.process.stacks import stack_of
-from pastebox.runners.last_bytes import LINGER_S, unacknowledged, unread
 from pastebox.runners.threaded_peer import CLOSED, LINGERING, WAITING, WORKING, Peer
 
 if TYPE_CHECKING:

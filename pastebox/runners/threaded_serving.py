@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from pastebox.runners.last_bytes import unread
+from pastebox.process.last_bytes import unread
 from pastebox.runners.threaded_drain import shut_down
 from pastebox.runners.threaded_peer import CLOSED, LINGERING, WAITING, Peer
 

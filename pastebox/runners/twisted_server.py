@@ -20,8 +20,8 @@ from twisted.web.server import Request as TwistedRequest
 from twisted.web.server import Site
 
 from pastebox.config.model import WSGIApp
+from pastebox.process.last_bytes import unacknowledged, unread
 from pastebox.runners.context import WorkerContext
-from pastebox.runners.last_bytes import unacknowledged, unread
 from pastebox.runners.middleware import Accounted
 from pastebox.runners.obedience import HEARTBEAT_S, Orders
 from pastebox.runners.twisted_flow import Flow, PacedResource

@@ -18,8 +18,8 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from pastebox.process.last_bytes import LINGER_S, unacknowledged, unread
 from pastebox.process.stacks import stack_of, visible
-from pastebox.runners.last_bytes import LINGER_S, unacknowledged, unread
 
 if TYPE_CHECKING:
     from pastebox.runners.waitress_channel import Channel
