@@ -79,7 +79,7 @@ def carry_out(start: Start, around: Around) -> Plan:
 
 def share_made_ini(start: Start, held: Held) -> None:
     """Let all starts have the INI that one of them made, where the lock is what they share."""
-    if start.located.spec is not None or start.lock.keeps_ini == "volume":
+    if not start.shares_made_ini:
         return
     from pastebox.boot.made_ini import fetch, hand_in  # noqa: PLC0415  # replicas without an INI
 

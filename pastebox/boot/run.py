@@ -153,12 +153,10 @@ class Boot:
         return BootOutcome(spec, self._changes, decided.steps, serves)
 
     def _fetch_made_ini(self) -> None:
-        start = self._start
-        if start.located.spec is not None or start.lock.keeps_ini == "volume":
-            return
-        from pastebox.boot.made_ini import fetch  # noqa: PLC0415  # replicas without an INI
+        if self._start.shares_made_ini:
+            from pastebox.boot.made_ini import fetch  # noqa: PLC0415  # replicas without an INI
 
-        fetch(start)
+            fetch(self._start)
 
     def _carry_out(self) -> Plan:
         from pastebox.boot.execute import Around, carry_out  # noqa: PLC0415  # a first start only

@@ -59,6 +59,11 @@ class Start(NamedTuple):
             return ConfigSpec("config", self.paths.generated_ini, "main", "make-config")
         return None
 
+    @property
+    def shares_made_ini(self) -> bool:
+        """Whether the INI is made by one start for all, and handed on beside the lock."""
+        return self.located.spec is None and self.lock.keeps_ini != "volume"
+
     def source(self, spec: ConfigSpec) -> AppSource:
         """Return the recipe of the application, as serving would have it."""
         return app_source(spec, self.settings, self.variables, self.environ, self.sets)
