@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from pastebox.config.read import Config
+from pastebox.daemon.own_options import OwnOptions, own_options
 from pastebox.daemon.plan import SPARE_S, daemon_of, web_program
 from pastebox.daemon.programs import WEB, Program
 from pastebox.daemon.rundir import run_dir
@@ -24,7 +25,6 @@ _RESTARTS = {
     "always": "starts again whatever its status",
     "never": "does not start again",
 }
-_YES = ("1", "true", "on", "yes")
 
 
 def programs(
@@ -89,9 +89,15 @@ def _of_file(path: str) -> Iterator[str]:
         if section.startswith(_KINDS):
             name, command = section.partition(":")[2], parser.get(section, "command", fallback="")
             yield f"{name}: {command}  ({path})"
-            is_essential = parser.get(section, "essential", fallback="").lower() in _YES
-            yield f"  {_essential(is_essential)}"
-            said = parser.get(section, "startretries", fallback="3")
-            yield f"  {parser.get(section, 'restarts', fallback=said)} restarts"
+            own = _own_of(parser, section, path)
+            yield f"  {_essential(own.essential, own.together)}"
+            yield f"  {own.restarts} restarts"
         elif section.startswith("group:"):
             yield f"{section}  ({path})"
+
+
+def _own_of(parser: configparser.RawConfigParser, section: str, path: str) -> OwnOptions:
+    try:
+        return own_options(lambda name, default: parser.get(section, name, fallback=default))
+    except ValueError as error:
+        raise ConfigError(str(error), file=path, section=section) from None

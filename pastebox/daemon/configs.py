@@ -1,13 +1,13 @@
 """The configuration of a process: supervisor's, with options of ours, and without log files."""
 
-import signal
 from typing import Any
 
-from supervisor.datatypes import Automatic, boolean, integer
+from supervisor.datatypes import Automatic
 from supervisor.dispatchers import POutputDispatcher
 from supervisor.options import EventListenerConfig, FastCGIProcessConfig, ProcessConfig
 
 from pastebox.daemon.channel import OutputDispatcher
+from pastebox.daemon.own_options import OwnOptions, own_options
 from pastebox.daemon.processes import OurFastCGIProcess, OurProcess
 
 _SAME_STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/1", "/dev/fd/2")
@@ -19,16 +19,10 @@ class _Ours:
     optional_param_names = (
         "environment",
         "serverurl",
-        "essential",
-        "together",
-        "restarts",
-        "reload_signal",
+        *OwnOptions._fields,
     )
     req_param_names: list[str]
-    essential = False
-    together = ""
-    restarts = 3
-    reload_signal = ""
+    essential, together, restarts, reload_signal = OwnOptions()
     options: Any
 
     def __eq__(self, other: object) -> bool:
@@ -103,13 +97,8 @@ def take_options(config: Any, parser: Any, section: str) -> None:
     Raises:
         ValueError: one of them is wrong.
     """
-    said = parser.saneget(section, "restarts", None)
-    config.restarts = config.startretries if said is None else integer(said)
-    config.essential = boolean(parser.saneget(section, "essential", "false"))
-    config.together = parser.saneget(section, "together", "")
-    config.reload_signal = parser.saneget(section, "reload_signal", "")
-    if config.reload_signal and not hasattr(signal, f"SIG{config.reload_signal}"):
-        raise ValueError(f"value {config.reload_signal!r} for reload_signal is not a signal")
+    own = own_options(lambda name, default: str(parser.saneget(section, name, default)))
+    config.essential, config.together, config.restarts, config.reload_signal = own
     text = parser.saneget(section, "environment_json", None, do_expand=False)
     if text is not None:
         import json  # noqa: PLC0415  # not every program has one

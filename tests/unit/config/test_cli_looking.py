@@ -351,3 +351,20 @@ def test_explain_says_which_file_of_the_operator_cannot_be_read(mount, verb, tmp
     answer = verb(explain, mount.ini, mode="daemon", supervisor_dir=str(tmp_path))
     assert answer.code == 78
     assert f"{tmp_path}/bad.conf: cannot be read" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("essential = maybe", "value 'maybe' for essential is not on or off"),
+        ("restarts = many", "value 'many' for restarts is not a number from 0 to 999999999"),
+        ("reload_signal = HUPP", "value 'HUPP' for reload_signal is not a signal"),
+    ],
+)
+@pytest.mark.usefixtures("good")
+def test_explain_says_which_option_of_an_operator_is_wrong(mount, verb, tmp_path, option, told):
+    (tmp_path / "bad.conf").write_text(f"[program:extra]\ncommand = extra\n{option}\n")
+    answer = verb(explain, mount.ini, mode="daemon", supervisor_dir=str(tmp_path))
+    assert answer.code == 78
+    assert f"{tmp_path}/bad.conf" in answer.text
+    assert told in answer.text
