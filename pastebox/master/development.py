@@ -218,7 +218,10 @@ class Development:
     def _tell_browsers(self) -> None:
         """Have pages loaded again; the number is there before anybody asks for it."""
         if self._live is not None and self._watching is not None:
-            self._watching.board.number = self._live.number + 1
+            serving = self._fleet.serving
+            self._watching.board.outdate(
+                self._live.number + 1, 0 if serving is None else serving.number
+            )
             self._live.tell()
 
     def _release(self) -> None:

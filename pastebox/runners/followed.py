@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pastebox.config.model import AppSource, WSGIApp
 from pastebox.errors import PasteboxError
@@ -14,6 +14,9 @@ from pastebox.runners.loading import ANSWERS_ERRORS, LIVERELOAD, SHOWS_ERRORS, W
 from pastebox.watch.bytecode import keep_no_fresh_bytecode
 from pastebox.watch.page import page, panel, waiting
 from pastebox.watch.reporter import Reporter
+
+_OUTDATED = -1
+"""No page of today has this number."""
 
 
 def load_followed(source: AppSource, load: Callable[[AppSource], WSGIApp]) -> WSGIApp:
@@ -27,7 +30,8 @@ def load_followed(source: AppSource, load: Callable[[AppSource], WSGIApp]) -> WS
     reporter = Reporter(os.environ.pop(WATCHER))
     answers = os.environ.pop(ANSWERS_ERRORS, "") != ""
     shows = os.environ.pop(SHOWS_ERRORS, "") != ""
-    port = int(os.environ.pop(LIVERELOAD, "0"))
+    generation, port = map(int, os.environ.pop(LIVERELOAD, "0 0").split())
+    script = Script(reporter, port, generation)
     try:
         app = load(source)
     except BaseException as error:
@@ -36,9 +40,35 @@ def load_followed(source: AppSource, load: Callable[[AppSource], WSGIApp]) -> WS
         if not answers or not isinstance(error, PasteboxError | SystemExit):
             raise
         _print(error)
-        return FailedApp(text if shows else "", reporter, port)
+        return FailedApp(text if shows else "", reporter, script)
     reporter.loaded()
-    return Followed(app, reporter, port, shows=shows)
+    return Followed(app, reporter, script, shows=shows)
+
+
+class Script(NamedTuple):
+    """What a page is to have so that it is loaded again after a change.
+
+    Attributes:
+        reporter: has the board, with the number that a page of now has.
+        port: where browsers wait for a change; 0 for nowhere.
+        generation: whose pages these are.
+    """
+
+    reporter: Reporter
+    port: int
+    generation: int
+
+    def piece(self, method: str) -> bytes:
+        """Return the script, or nothing.
+
+        What an old generation still answers after the next one has come, on a connection that it
+        had, is outdated as it is made; but what was posted is not to be sent again for that.
+        """
+        board = self.reporter.board
+        if not self.port or board is None:
+            return b""
+        is_outdated = self.generation < board.generation and method == "GET"
+        return waiting(self.port, _OUTDATED if is_outdated else board.number)
 
 
 class Followed:
@@ -47,14 +77,14 @@ class Followed:
     Args:
         app: the application.
         reporter: the way to the watcher.
-        port: where browsers wait for a change; 0 for nowhere.
+        script: has browsers load a page again.
         shows: whether errors are shown.
     """
 
-    def __init__(self, app: WSGIApp, reporter: Reporter, port: int, *, shows: bool) -> None:
+    def __init__(self, app: WSGIApp, reporter: Reporter, script: Script, *, shows: bool) -> None:
         self._app = app
         self._reporter = reporter
-        self._port = port
+        self._script = script
         self._shows = shows
         self._lock = threading.Lock()
 
@@ -70,7 +100,7 @@ class Followed:
         board = self._reporter.board
         text = board.read() if self._shows and board is not None else ""
         piece = panel(text) if text else b""
-        piece += _script(self._reporter, self._port)
+        piece += self._script.piece(environ["REQUEST_METHOD"])
         if not piece:
             return self._app(environ, start_response)
         return inject(self._app, environ, start_response, piece, is_passing=bool(text))
@@ -86,17 +116,17 @@ class Followed:
 class FailedApp:
     """Answers in place of an application that has never loaded, with the latest reason."""
 
-    def __init__(self, text: str, reporter: Reporter, port: int) -> None:
+    def __init__(self, text: str, reporter: Reporter, script: Script) -> None:
         self._text = text
         self._reporter = reporter
-        self._port = port
+        self._script = script
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Say so."""
         if self._text:
             board = self._reporter.board
             text = (board.read() if board is not None else "") or self._text
-            script = _script(self._reporter, self._port)
+            script = self._script.piece(environ["REQUEST_METHOD"])
             body, kind = page(text, script), "text/html; charset=utf-8"
         else:
             body, kind = b"the application does not load; the log says why\n", "text/plain"
@@ -107,11 +137,6 @@ class FailedApp:
         ]
         start_response("503 Service Unavailable", headers)
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
-
-
-def _script(reporter: Reporter, port: int) -> bytes:
-    board = reporter.board
-    return waiting(port, board.number) if port and board is not None else b""
 
 
 def _told(error: BaseException) -> str:

@@ -68,7 +68,7 @@ def _work(orders: socket.socket) -> int:
     from pastebox.process.notify import Notifier  # noqa: PLC0415  # likewise
     from pastebox.runners.context import WorkerContext  # noqa: PLC0415  # likewise
     from pastebox.runners.job import receive_job  # noqa: PLC0415  # likewise
-    from pastebox.runners.loading import SESSIONS  # noqa: PLC0415  # likewise
+    from pastebox.runners.loading import LIVERELOAD, SESSIONS  # noqa: PLC0415  # likewise
 
     received = receive_job(orders)
     if received is None:
@@ -76,8 +76,9 @@ def _work(orders: socket.socket) -> int:
     job, counters, sockets = received
     os.environ.clear()
     os.environ.update(job.environ)
-    if SESSIONS in os.environ:
-        os.environ[SESSIONS] = f"{job.generation} {os.environ[SESSIONS]}"
+    for name in (SESSIONS, LIVERELOAD):
+        if name in os.environ:
+            os.environ[name] = f"{job.generation} {os.environ[name]}"
     if job.cpu is not None:
         take_cpu(job.cpu)
     _set_up_logging(job)

@@ -12,8 +12,10 @@ import struct
 from pastebox.process.shared import unnamed_file
 
 _SIZE = 1 << 16
-_HEAD = struct.Struct("QQQ")  # version, length, number; a version that is odd is being written
-MOST = _SIZE - _HEAD.size
+_HEAD = struct.Struct("QQ")  # version, length; a version that is odd is being written
+_PAGES = struct.Struct("QQ")  # number, generation
+_TEXT_AT = _HEAD.size + _PAGES.size
+MOST = _SIZE - _TEXT_AT
 
 
 class Board:
@@ -26,27 +28,31 @@ class Board:
     def write(self, text: str) -> None:
         """Show a text; an empty one says that all is well. The end of a long one matters most."""
         data = text.encode("utf-8", "replace")[-MOST:]
-        version, _, number = _HEAD.unpack_from(self._memory)
-        _HEAD.pack_into(self._memory, 0, version + 1, 0, number)
-        self._memory[_HEAD.size : _HEAD.size + len(data)] = data
-        _HEAD.pack_into(self._memory, 0, version + 2, len(data), number)
+        version, _ = _HEAD.unpack_from(self._memory)
+        _HEAD.pack_into(self._memory, 0, version + 1, 0)
+        self._memory[_TEXT_AT : _TEXT_AT + len(data)] = data
+        _HEAD.pack_into(self._memory, 0, version + 2, len(data))
+
+    def outdate(self, number: int, generation: int) -> None:
+        """Call the pages with another number outdated, and those of the generations before."""
+        _PAGES.pack_into(self._memory, _HEAD.size, number, generation)
 
     @property
     def number(self) -> int:
         """How often browsers were told to load their page again."""
-        return int(_HEAD.unpack_from(self._memory)[2])
+        return int(_PAGES.unpack_from(self._memory, _HEAD.size)[0])
 
-    @number.setter
-    def number(self, number: int) -> None:
-        version, length, _ = _HEAD.unpack_from(self._memory)
-        _HEAD.pack_into(self._memory, 0, version, length, number)
+    @property
+    def generation(self) -> int:
+        """The generation that serves; one before it may still be answering."""
+        return int(_PAGES.unpack_from(self._memory, _HEAD.size)[1])
 
     def read(self) -> str:
         """Return the text; empty when all is well."""
         while True:
-            version, length, _ = _HEAD.unpack_from(self._memory)
+            version, length = _HEAD.unpack_from(self._memory)
             if not length:
                 return ""
-            data = self._memory[_HEAD.size : _HEAD.size + length]
+            data = self._memory[_TEXT_AT : _TEXT_AT + length]
             if version % 2 == 0 and _HEAD.unpack_from(self._memory)[0] == version:
                 return data.decode("utf-8", "replace")

@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -419,6 +420,35 @@ def test_browser_is_told_to_load_again(serve, tmp_path):
     assert next_number(events) > number
     assert app.log().count("reloading") == 2
     stream.close()
+    assert app.stop() == 0
+
+
+@pytest.mark.parametrize(("method", "is_outdated"), [("GET", True), ("POST", False)])
+def test_a_page_that_old_code_still_answers_is_loaded_again(serve, tmp_path, method, is_outdated):
+    """But nothing is posted twice for that."""
+    helper = tmp_path / "helper.py"
+    helper.write_text('WORD = b"first"\n')
+    app = serve(
+        code=PAGE,
+        PASTEBOX_RELOAD="events",
+        PASTEBOX_DEV="on",
+        PASTEBOX_LIVERELOAD="on",
+        PASTEBOX_LIVERELOAD_PORT="0",
+    )
+    port = int(app.wait_log(r"browsers wait for changes on 127.0.0.1:(\d+)")[1])
+    app.wait_log("watching files=")
+    number = number_of(app, port)
+    with socket.create_connection(("127.0.0.1", app.port), timeout=30) as ahead:
+        head = f"{method} / HTTP/1.1\r\nHost: here\r\nContent-Length: 1\r\n"
+        ahead.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert ahead.recv(100).startswith(b"HTTP/1.1 100 ")
+        helper.write_text('WORD = b"second"\n')
+        wait_until(lambda: number_of(app, port) > number, "the new code's page")
+        ahead.sendall(b"x")
+        with ahead.makefile("rb") as file:
+            page = file.read()
+    assert b"first" in page
+    assert (b"e.data!=='-1'" in page) == is_outdated
     assert app.stop() == 0
 
 
