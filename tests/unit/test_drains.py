@@ -2,8 +2,10 @@
 
 import contextlib
 import select
+import selectors
 import socket
 import time
+from collections import deque
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +15,12 @@ from pastebox.runners import threaded_drain, waitress_drain
 from pastebox.runners.threaded_peer import Peer
 
 LONG = 100.0
+
+
+class Hashable(SimpleNamespace):
+    """A fake that is a key."""
+
+    __hash__ = object.__hash__
 
 
 @pytest.fixture
@@ -56,7 +64,30 @@ def gateway(server):
     return lambda: drain._may_close(connection, time.monotonic())
 
 
-@pytest.mark.parametrize("loop", [waitress, threaded, gateway])
+def twisted(server):
+    twisted_server = pytest.importorskip("pastebox.runners.twisted_server", exc_type=ImportError)
+    channel = Hashable(has_begun=False, last_activity=time.monotonic() - LONG)
+    loop = SimpleNamespace(_held={channel: server}, _drain_began=time.monotonic())
+    return lambda: twisted_server.TwistedServer._may_close(loop, channel, time.monotonic())
+
+
+def gthread(server):
+    gunicorn_worker = pytest.importorskip("pastebox.runners.gunicorn_worker", exc_type=ImportError)
+    worker = gunicorn_worker.Threaded.__new__(gunicorn_worker.Threaded)
+    worker.alive = False
+    worker.poller = selectors.DefaultSelector()
+    worker.nr_conns = 2
+
+    def may_close():
+        connection = SimpleNamespace(sock=server, timeout=0.0, close=lambda: None)
+        worker.keepalived_conns = deque([connection])
+        worker.murder_keepalived()
+        return not worker.keepalived_conns
+
+    return may_close
+
+
+@pytest.mark.parametrize("loop", [waitress, threaded, gateway, twisted, gthread])
 def test_a_connection_is_not_idle_whose_next_request_has_arrived(pair, loop):
     """Between the last look of the poller and the close; closing would reset the client."""
     client, server = pair
