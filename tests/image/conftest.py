@@ -89,6 +89,16 @@ class Container:
         call_docker("stop", self.name, timeout=90)
         return self.wait()
 
+    def stop_amid(self, path: str) -> tuple[int, str]:
+        """Stop it while it answers this request; return its exit status and the answer."""
+        answers: list[str] = []
+        asking = threading.Thread(target=lambda: answers.append(self.get(path).body))
+        asking.start()
+        self.wait_until_in_flight()
+        status = self.stop()
+        asking.join(timeout=20)
+        return status, "".join(answers)
+
     def start_again(self) -> None:
         """Start it once more after it has ended."""
         call_docker("start", self.name)

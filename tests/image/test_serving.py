@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 TINI = ["/usr/bin/tini", "--"]
@@ -39,13 +37,7 @@ def test_it_serves_drains_and_ends_with_0(run, toy, hardened, user, uid, init, c
     container = run(*command, options=[*toy, *hardened, *user, *init])
     container.wait_for_log("listening on")
     assert container.get().body == f"hello from the INI uid={uid}\n"
-    answers = []
-    slow = threading.Thread(target=lambda: answers.append(container.get("/slow?seconds=1").body))
-    slow.start()
-    container.wait_until_in_flight()
-    status = container.stop()
-    slow.join(timeout=20)
-    assert (status, answers) == (0, ["begin\nend\n"]), container.logs()
+    assert container.stop_amid("/slow?seconds=1") == (0, "begin\nend\n"), container.logs()
 
 
 def test_an_idle_stop_is_quick(run, toy):

@@ -5,8 +5,6 @@ What both promise is tested where the standard image's promise is, by the marker
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 MEGABYTE = 1_000_000
@@ -72,13 +70,7 @@ def test_it_serves_drains_and_ends_with_0(run, toy, init):
     container = run("serve", options=[*toy, *HARDENED, "--user", "1234567:0", *init])
     container.wait_for_health("healthy")
     assert container.get().body == "hello from the INI uid=1234567\n"
-    answers = []
-    slow = threading.Thread(target=lambda: answers.append(container.get("/slow?seconds=1").body))
-    slow.start()
-    container.wait_until_in_flight()
-    status = container.stop()
-    slow.join(timeout=20)
-    assert (status, answers) == (0, ["begin\nend\n"]), container.logs()
+    assert container.stop_amid("/slow?seconds=1") == (0, "begin\nend\n"), container.logs()
 
 
 def test_a_daemon_runs_in_it(run, toy):
