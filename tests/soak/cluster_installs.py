@@ -3,7 +3,7 @@
 ``python tests/soak/cluster_installs.py [--installs 20] [--replicas 10]`` on the cluster of
 ``KUBECONFIG``, with ``PASTEBOX_TEST_CLUSTER_LOAD`` as ``make cluster`` sets it. For both locks that
 reach across pods; in every other installation the leader is killed in the middle of its setup.
-Ends with 1 if the wiki was not set up exactly once.
+Ends with 1 if one of them did not become ready, or was not set up exactly once.
 """
 
 from __future__ import annotations
@@ -11,53 +11,78 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
+from collections.abc import Mapping
+from typing import Any
 
 sys.path.insert(0, os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "support")))
 
 from cluster_database import start_database
 from cluster_images import build_images, example_values
-from cluster_installs import SLOW_SETUP, install_cold, median
+from cluster_installs import SLOW_SETUP, Install, empty, install_cold, median
+from helms import Helm3
 from kube import Namespace
 
 
 def main(argv: list[str]) -> int:
-    """Install with each lock; return the exit status."""
+    """Install with each lock by turns, so that both meet the same machine; return the status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--installs", type=int, default=20)
     parser.add_argument("--replicas", type=int, default=10)
     parser.add_argument("--lock", action="append", choices=("lease", "postgresql"))
     chosen = parser.parse_args(argv)
     images = build_images()
+    places: dict[str, Namespace] = {}
+    came: dict[tuple[str, bool], list[Install]] = {}
     wrong = 0
-    for lock in chosen.lock or ("lease", "postgresql"):
-        namespace = Namespace()
-        try:
-            start_database(namespace, images.database)
-            overlays = {"overlays": {"slow.ini": SLOW_SETUP}}
-            values = example_values(
-                "postgresql", images.wiki, setup={"lock": lock}, config=overlays
-            )
-            for kills in (False, True):
-                came = [
-                    install_cold(namespace, values, chosen.replicas, kills=kills)
-                    for _ in range((chosen.installs + (not kills)) // 2)
-                ]
-                waited = [seconds for one in came for seconds in one.waited]
-                wrong += sum(not one.is_right for one in came)
-                print(
-                    f"{lock}: leader {'killed' if kills else 'left alone'}:"
-                    f" installs={len(came)} replicas={chosen.replicas}"
-                    f" finished={sum(one.finished for one in came)}"
-                    f" begun={sum(one.begun for one in came)}"
-                    f" ready after: median {median(waited):.0f} s, worst {max(waited):.0f} s",
-                    flush=True,
+    try:
+        for lock in chosen.lock or ("lease", "postgresql"):
+            places[lock] = Namespace()
+            start_database(places[lock], images.database)
+        for turn in range(chosen.installs):
+            kills = bool(turn % 2)
+            for lock, namespace in places.items():
+                values = example_values(
+                    "postgresql",
+                    images.wiki,
+                    setup={"lock": lock},
+                    config={"overlays": {"slow.ini": SLOW_SETUP}},
                 )
-                for one in came:
-                    if not one.is_right:
-                        print(f"  {one}")
-        finally:
+                empty(namespace)
+                one = tried(namespace, values, chosen.replicas, kills=kills)
+                if one is not None:
+                    came.setdefault((lock, kills), []).append(one)
+                wrong += one is None or not one.is_right
+                print(time.strftime("%X"), turn + 1, lock, one, file=sys.stderr, flush=True)
+    finally:
+        for namespace in places.values():
             namespace.remove()
+        for (lock, kills), some in sorted(came.items()):
+            print(summary(lock, some, chosen.replicas, kills=kills))
     return 1 if wrong else 0
+
+
+def tried(
+    namespace: Namespace, values: Mapping[str, Any], replicas: int, *, kills: bool
+) -> Install | None:
+    """Install; where that fails, print what the cluster knows, take it away, and return nothing."""
+    try:
+        return install_cold(namespace, values, replicas, kills=kills)
+    except AssertionError as error:
+        print(error, namespace.diagnosis(), sep="\n", file=sys.stderr)
+        Helm3(namespace.name).uninstall("wiki")
+    return None
+
+
+def summary(lock: str, came: list[Install], replicas: int, *, kills: bool) -> str:
+    """Return a line of what came of installations of a kind."""
+    waited = [seconds for one in came for seconds in one.waited]
+    return (
+        f"{lock}: leader {'killed' if kills else 'left alone'}:"
+        f" installs={len(came)} replicas={replicas} right={sum(one.is_right for one in came)}"
+        f" begun={sum(one.begun for one in came)} finished={sum(one.finished for one in came)}"
+        f" ready after: median {median(waited):.0f} s, worst {max(waited):.0f} s"
+    )
 
 
 if __name__ == "__main__":

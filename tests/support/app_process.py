@@ -200,14 +200,14 @@ def free_port(host: str = "127.0.0.1") -> int:
     raise AssertionError
 
 
-def wait_until(condition, what: str, deadline_s: float = PATIENCE_S):
+def wait_until(condition, what: str, deadline_s: float = PATIENCE_S, pause_s: float = 0.01):
     """Return the first true value of ``condition()``; look often, give up at the deadline."""
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:
         found = condition()
         if found:
             return found
-        time.sleep(0.01)
+        time.sleep(pause_s)
     raise AssertionError(f"waited {deadline_s} s in vain for {what}")
 
 

@@ -12,7 +12,8 @@ from cluster_database import ask
 from helms import Helm3
 from kube import PATIENCE_S, Namespace
 
-SLOW_SETUP = "[app:main]\nwiki.setup_delay = 4\n"
+SLOW_SETUP = "[app:main]\nwiki.setup_delay = 6\n"
+"""Long enough to be found and killed in the middle, also on a busy machine."""
 SETS_UP = "pastebox-wiki setup: waiting elapsed_s=1"
 """The wiki says it in the middle of a setup that was made to take its time."""
 
@@ -41,22 +42,24 @@ class Install(NamedTuple):
 def install_cold(
     namespace: Namespace, values: Mapping[str, Any], replicas: int, *, kills: bool
 ) -> Install:
-    """Install the wiki on its empty database; take it away again, and empty the database."""
+    """Install the wiki on its empty database, see it become ready, and begin to take it away."""
     helm = Helm3(namespace.name)
-    given = {**values, "replicas": replicas}
-    helm.install("wiki", given, "--wait=false")
+    helm.install("wiki", {**values, "replicas": replicas}, "--wait=false")
     if kills:
         _kill_the_leader(namespace)
-    namespace.rolled_out("deployment/wiki-pastebox")
+    namespace.rolled_out("deployment/wiki-pastebox", PATIENCE_S * 2)
     waited = [_waited(item) for item in _items(namespace)]
     assert len(waited) == replicas, waited
-    begun, finished = ask(namespace, "SELECT count(*), count(finished_at) FROM setup_run")[0].split(
-        "|"
-    )
+    count = "SELECT count(*), count(finished_at) FROM setup_run"
+    begun, finished = map(int, ask(namespace, count)[0].split("|"))
     helm.uninstall("wiki")
-    wait_until(lambda: not _items(namespace), "the end of the pods", PATIENCE_S)
+    return Install(begun, finished, waited, kills)
+
+
+def empty(namespace: Namespace) -> None:
+    """Wait for the end of the pods, and empty the database for another installation."""
+    wait_until(lambda: not _items(namespace), "the end of the pods", PATIENCE_S, pause_s=1)
     ask(namespace, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    return Install(int(begun), int(finished), waited, kills)
 
 
 def _items(namespace: Namespace) -> list[dict[str, Any]]:
@@ -66,7 +69,7 @@ def _items(namespace: Namespace) -> list[dict[str, Any]]:
 
 def _kill_the_leader(namespace: Namespace) -> None:
     """Kill every process of the pod that sets up, in the middle of it."""
-    name = pod_that_says(namespace, SETS_UP)
+    name = wait_until(lambda: _leader(namespace), "a setup that begins", PATIENCE_S, pause_s=0.2)
     # Its PID 1 cannot be killed from within, and ends with the process that it started; whether
     # this command lives to say how it ended is chance.
     with contextlib.suppress(AssertionError):
@@ -75,7 +78,17 @@ def _kill_the_leader(namespace: Namespace) -> None:
         lambda: any(pod.name == name and pod.restarts for pod in namespace.pods()),
         "the restart of the leader",
         PATIENCE_S,
+        pause_s=1,
     )
+
+
+def _leader(namespace: Namespace) -> str:
+    """Return the name of the pod that has begun a setup and not ended it, if there is one."""
+    try:
+        (name,) = ask(namespace, "SELECT host FROM setup_run WHERE finished_at IS NULL")
+    except (AssertionError, ValueError):  # no table yet, no row yet
+        return ""
+    return name
 
 
 def pod_that_says(namespace: Namespace, text: str) -> str:
@@ -87,7 +100,7 @@ def pod_that_says(namespace: Namespace, text: str) -> str:
                 return pod.name
         return ""
 
-    return wait_until(found, f"a pod that says {text}", PATIENCE_S)
+    return wait_until(found, f"a pod that says {text}", PATIENCE_S, pause_s=0.2)
 
 
 def _waited(item: Mapping[str, Any]) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from app_process import wait_until
@@ -19,8 +20,9 @@ MODES: dict[str, dict[str, Any]] = {
     "initContainer": {"mode": "initContainer"},
 }
 FLAGS = {"plain": "--wait=false", "--wait": "--wait", "--atomic": "--atomic"}
-FAILS_AFTER_S = 45
-"""Time that Helm has where nothing can come of it."""
+EVENTS = ("first installation", "upgrade", "upgrade with a migration", "migration that fails")
+FAILS_AFTER_S = 60
+"""Time that Helm has where nothing can come of it; a setup fails twice in it."""
 
 _READERS = (Client("reader", "/", keeps=True, every_s=0.1),) * 2
 
@@ -46,39 +48,51 @@ class Row(NamedTuple):
 
 
 def outcomes(
-    namespace: Namespace, values: Mapping[str, Any], mode: str, flags: str
+    namespace: Namespace,
+    values: Mapping[str, Any],
+    mode: str,
+    flags: str,
+    events: Collection[str] = EVENTS,
 ) -> Iterator[Row]:
-    """Install, upgrade without and with a migration, and with one that fails."""
+    """Install, upgrade without and with a migration, and with one that fails.
+
+    What else is not among the events is left out; an installation comes first in any case.
+    """
     given = merged(values, {"setup": MODES[mode], "service": {"type": "NodePort"}, "replicas": 2})
-    events = {
-        "first installation": {},
-        "upgrade": {"env": {"TURN": "1"}},
-        "upgrade with a migration": {"config": {"overlays": {"o.ini": _overlay("1")}}},
-        "migration that fails": {"config": {"overlays": {"o.ini": _overlay("wrong")}}},
-    }
     done = 0
-    for event, more in events.items():
-        given = merged(given, more)
-        fails = event == "migration that fails"
+    for event in EVENTS:
+        if event not in {EVENTS[0], *events}:
+            continue
+        given = merged(given, _CHANGES[event])
+        fails = event == EVENTS[-1]
         before = {pod.name for pod in namespace.pods()}
+        told = _failures(namespace)
         lost = ""
         if before:
             (port,) = namespace.get("service", "wiki-pastebox")["spec"]["ports"]
             with ServiceLoad(node_address(), port["nodePort"], _READERS) as load:
                 helm = _helm(namespace, given, flags, fails=fails, is_first=False)
-                serving = _serving(namespace, before, fails=fails)
+                serving = _serving(namespace, before, told if fails else None)
                 load.wait_for(20)
             lost = str(len(load.failures))
         else:
             helm = _helm(namespace, given, flags, fails=fails, is_first=True)
-            serving = _serving(namespace, before, fails=fails)
+            serving = _serving(namespace, before, None)
         total = int(ask(namespace, "SELECT count(finished_at) FROM setup_run")[0])
         yield Row(mode, flags, event, helm, total - done, serving, lost)
         done = total
 
 
-def _overlay(delay: str) -> str:
-    return f"[app:main]\nwiki.setup_delay = {delay}\n"
+def _overlay(delay: str) -> dict[str, Any]:
+    return {"config": {"overlays": {"o.ini": f"[app:main]\nwiki.setup_delay = {delay}\n"}}}
+
+
+_CHANGES: dict[str, dict[str, Any]] = {
+    "first installation": {},
+    "upgrade": {"env": {"TURN": "1"}},
+    "upgrade with a migration": _overlay("1"),
+    "migration that fails": _overlay("wrong"),
+}
 
 
 def _helm(
@@ -96,27 +110,39 @@ def _helm(
     return f"{said}, {helm.history('wiki')[-1]}"
 
 
-def _serving(namespace: Namespace, before: set[str], *, fails: bool) -> str:
-    """Wait until the pods have come to rest: the new ones serve, or cannot."""
-    if not fails:
+def _serving(namespace: Namespace, before: set[str], told: set[str] | None) -> str:
+    """Wait until the pods have come to rest: the new ones serve, or cannot.
+
+    They cannot where it is known what the cluster told of failures before.
+    """
+    if told is None:
         namespace.rolled_out("deployment/wiki-pastebox")
         namespace.serving(2)
     else:
-        wait_until(lambda: _has_come_to_rest(namespace, before), "a failed setup", PATIENCE_S)
-    ready = [pod.name for pod in namespace.pods() if pod.is_ready and not pod.is_ending]
-    old = sum(name in before for name in ready)
-    told = [f"{old} old" if old else "", f"{len(ready) - old} new" if len(ready) > old else ""]
-    return ", ".join(filter(None, told)) or "none"
+        wait_until(lambda: _failures(namespace) > told, "a failed setup", PATIENCE_S, pause_s=1)
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: _ready(namespace) == before, "the old pods", pause_s=1)
+    ready = _ready(namespace)
+    old, new = len(ready & before), len(ready - before)
+    return ", ".join([f"{old} old"] * bool(old) + [f"{new} new"] * bool(new)) or "none"
 
 
-def _has_come_to_rest(namespace: Namespace, before: set[str]) -> bool:
-    """Whether a setup has failed, and the old pods are the ready ones, two of them."""
-    pods = namespace.pods()
-    failed = [pod for pod in pods if pod.restarts] + namespace.pods("setup")
-    if not failed:
-        return False
-    ready = {pod.name for pod in pods if pod.is_ready and not pod.is_ending}
-    return len(ready & before) == 2 and ready <= before
+def _ready(namespace: Namespace) -> set[str]:
+    return {pod.name for pod in namespace.pods() if pod.is_ready and not pod.is_ending}
+
+
+def _failures(namespace: Namespace) -> set[str]:
+    """Return what the cluster tells of setups that failed, also in pods that are gone by now.
+
+    A pod has failed twice when Kubernetes waits before it starts it again, and a Job has failed
+    when it tries no more.
+    """
+    return {
+        event["metadata"]["uid"]
+        for event in namespace.get("events")["items"]
+        if event["reason"] == "BackoffLimitExceeded"
+        or (event["reason"] == "BackOff" and "restarting failed" in event["message"])
+    }
 
 
 def markdown(rows: list[Row]) -> str:
