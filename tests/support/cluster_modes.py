@@ -122,9 +122,15 @@ def _serving(namespace: Namespace, before: set[str], told: set[str] | None) -> s
         wait_until(lambda: _failures(namespace) > told, "a failed setup", PATIENCE_S, pause_s=1)
         with contextlib.suppress(AssertionError):
             wait_until(lambda: _ready(namespace) == before, "the old pods", pause_s=1)
+        # A rollback without hooks has a Job as well, which Helm does not wait for.
+        wait_until(lambda: _jobs_are_over(namespace), "the end of Jobs", PATIENCE_S, pause_s=1)
     ready = _ready(namespace)
     old, new = len(ready & before), len(ready - before)
     return ", ".join([f"{old} old"] * bool(old) + [f"{new} new"] * bool(new)) or "none"
+
+
+def _jobs_are_over(namespace: Namespace) -> bool:
+    return all(pod.phase in {"Succeeded", "Failed"} for pod in namespace.pods("setup"))
 
 
 def _ready(namespace: Namespace) -> set[str]:

@@ -49,7 +49,9 @@ class Deployed:
     def settle(self) -> None:
         """Wait until the pods are the newest ones, all ready, and no old one is left."""
         self.namespace.rolled_out(self.workload)
-        wait_until(lambda: len(self._pods()) == REPLICAS, "the end of old pods", PATIENCE_S)
+        wait_until(
+            lambda: len(self._pods()) == REPLICAS, "the end of old pods", PATIENCE_S, pause_s=1
+        )
         self.namespace.rolled_out(self.workload)
 
     def _pods(self) -> list[dict[str, Any]]:
@@ -99,7 +101,12 @@ class ByChart(Deployed):
         text = self._give_another_ini()
         for item in self._pods():
             pod = item["metadata"]["name"]
-            wait_until(lambda pod=pod: text in self._page_of(pod), f"{text} of {pod}", PATIENCE_S)
+            wait_until(
+                lambda pod=pod: text in self._page_of(pod),
+                f"{text} of {pod}",
+                PATIENCE_S,
+                pause_s=1,
+            )
         assert before == {item["metadata"]["uid"] for item in self._pods()}
 
     def _give_another_ini(self) -> str:

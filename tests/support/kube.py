@@ -82,7 +82,9 @@ class Namespace:
             pods = self.pods()
             return pods if len(pods) == count and all(pod.is_ready for pod in pods) else []
 
-        return wait_until(settled, f"{count} pods that are ready, and no other", timeout)
+        return wait_until(
+            settled, f"{count} pods that are ready, and no other", timeout, pause_s=0.5
+        )
 
     def logs(self, pod: str, container: str = "app") -> str:
         """Return what a container has logged."""
