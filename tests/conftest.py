@@ -95,13 +95,15 @@ BY_FIXTURES = frozenset(
         "bindfs",
         "devcontainer",
         "docker-registry",
+        "attestations",
         "postgresql",
         "systemd",
     }
 )
 """Parts that single fixtures ask for: servers of the extras, front ends other than nginx, the cases
 of gunicorn's own suite from the package index, command-line tools of the protocols, the reference
-CLI of dev containers, a registry, a database server, systemd's own tools."""
+CLI of dev containers, a registry, an engine that keeps attestations, a database server, systemd's
+own tools."""
 
 
 def _required() -> frozenset[str]:

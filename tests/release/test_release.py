@@ -8,21 +8,19 @@ from __future__ import annotations
 import email
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import tarfile
-import time
 import uuid
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
 import yaml
 from helm_program import helm_program
+from release_stand import call, wait_for
 
 from pastebox import __version__
 
@@ -44,30 +42,8 @@ use = egg:waitress#main
 host = 127.0.0.1
 port = 0
 """
-REGISTRY = """\
-version: 0.1
-storage: {filesystem: {rootdir: %(root)s}}
-http: {addr: "127.0.0.1:0"}
-log: {level: info}
-"""
 
 pytestmark = pytest.mark.release
-
-
-def call(*words: object, timeout: float = 120, **more) -> str:
-    """Run a command; return its output; fail with it."""
-    command = [str(word) for word in words]
-    answer = subprocess.run(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout,
-        check=False,
-        **more,
-    )
-    assert answer.returncode == 0, f"{' '.join(command)}\n{answer.stdout}"
-    return answer.stdout
 
 
 @pytest.fixture(scope="module")
@@ -140,17 +116,6 @@ def test_the_wheel_serves_an_ini_from_an_empty_environment(archives, tmp_path):
         server.wait()
 
 
-def wait_for(server: subprocess.Popen, log: Path, pattern: str) -> str:
-    """Return the first group of a pattern once a log has it; fail when the process has ended."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if found := re.search(pattern, log.read_text()):
-            return found[1]
-        assert server.poll() is None, log.read_text()
-        time.sleep(0.05)
-    pytest.fail(f"{pattern} did not come\n{log.read_text()}")
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_what_the_images_install_is_pinned_for_each_architecture(machine, tmp_path):
@@ -173,28 +138,6 @@ def test_the_tag_is_the_version():
 def test_the_chart_has_the_version_of_the_package():
     about = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert (about["version"], about["appVersion"]) == (__version__, __version__)
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory) -> Iterator[str]:
-    """A registry of our own on a free port."""
-    program = shutil.which("docker-registry")
-    if program is None:
-        reason = "needs docker-registry: docker-registry is not installed"
-        if "docker-registry" in os.environ.get("PASTEBOX_REQUIRE", ""):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    folder = tmp_path_factory.mktemp("registry")
-    (folder / "config.yml").write_text(REGISTRY % {"root": folder / "data"})
-    log = folder / "log"
-    with log.open("wb") as file:
-        words = [program, "serve", str(folder / "config.yml")]
-        server = subprocess.Popen(words, stdout=file, stderr=file)
-    try:
-        yield wait_for(server, log, r'listening on (127\.0\.0\.1:\d+)"')
-    finally:
-        server.kill()
-        server.wait()
 
 
 def contents(package: Path) -> dict[str, bytes]:

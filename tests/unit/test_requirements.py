@@ -54,5 +54,5 @@ def test_a_missing_part_that_is_required_fails(run_pytest):
 def test_an_unknown_requirement_is_refused(run_pytest):
     answer = run_pytest(PASTEBOX_REQUIRE="dokcer")
     assert answer.returncode == 4, answer.stdout
-    known = "apache2, bindfs, caddy, chromium, cluster, devcontainer, docker, docker-registry"
+    known = "apache2, attestations, bindfs, caddy, chromium, cluster, devcontainer, docker"
     assert f"found dokcer, expected some of {known}" in answer.stderr
