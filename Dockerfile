@@ -1,5 +1,5 @@
 # pastebox on Debian's Python. Three layers above the base: Python and tini, pastebox, and what the
-# packages say of themselves; the target "servers" has one more, with the servers of the extras.
+# packages say of themselves; the targets "servers" and "dev" have what else pip installs in two more.
 #
 # Build arguments: BASE_IMAGE; VERSION, REVISION and CREATED for the labels; SOURCE_DATE_EPOCH
 # for the date of the image itself. Optional build secrets, for a network of its own kind:
@@ -185,14 +185,13 @@ LABEL org.opencontainers.image.title="pastebox" \
       org.opencontainers.image.created="${CREATED}"
 
 # ---------------------------------------------------------------------------------------------
-FROM standard AS servers
+# The tests that twisted brings are a third of it.
+FROM standard AS servers-installed
 
-# Whose files these are, and their dates, are as above: hence not the image's user. The tests that
-# twisted brings are a third of it.
+# hadolint ignore=DL3002
 USER 0
 # hadolint ignore=DL3003
-RUN --mount=type=tmpfs,target=/tmp \
-    --mount=type=bind,source=entrypoint/requirements-servers.txt,target=/mnt/requirements.txt \
+RUN --mount=type=bind,source=entrypoint/requirements-servers.txt,target=/mnt/requirements.txt \
     --mount=type=secret,id=ca_bundle,target=/mnt/ca_bundle,mode=0444 \
     --mount=type=secret,id=pip_conf,target=/mnt/pip_conf,mode=0444 <<'EOF'
 set -eu
@@ -206,41 +205,55 @@ cd /opt/pastebox/lib/python3.*/site-packages
 find twisted zope -depth -regex '.*/tests?' -exec rm -r {} +
 find /opt/pastebox/lib -name '*.py' -cnewer /tmp/started >/tmp/new
 python -m compileall -fq --invalidation-mode unchecked-hash -i /tmp/new
-find /opt/pastebox -cnewer /tmp/started ! -type l -exec chmod g=u {} +
-find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
 EOF
 
+# ---------------------------------------------------------------------------------------------
+FROM standard AS servers
+
+# Whose files these are, their dates and their two layers are as above: hence not the image's user.
+USER 0
+RUN --mount=type=tmpfs,target=/tmp \
+    --mount=type=bind,source=entrypoint,target=/srv \
+    --mount=type=bind,from=servers-installed,source=/opt/pastebox,target=/mnt \
+    sh /srv/added.sh code
+
 ARG SOURCE_DATE_EPOCH=0
-RUN --mount=type=tmpfs,target=/tmp --mount=type=bind,source=entrypoint,target=/mnt <<'EOF'
-set -eu
-touch /tmp/started
-sleep 0.1
-python3 -B /mnt/sbom.py /
-find / -xdev -cnewer /tmp/started -exec touch -h -r /etc/debian_version {} +
-touch -r /etc/debian_version /etc
-EOF
+RUN --mount=type=tmpfs,target=/tmp --mount=type=bind,source=entrypoint,target=/srv \
+    --mount=type=bind,from=servers-installed,source=/opt/pastebox,target=/mnt \
+    sh /srv/added.sh names
 
 USER 10001:0
 
 # ---------------------------------------------------------------------------------------------
+FROM standard AS debugger-installed
+
+# hadolint ignore=DL3002
+USER 0
+RUN --mount=type=bind,source=entrypoint/requirements-dev.txt,target=/mnt/requirements.txt \
+    --mount=type=secret,id=ca_bundle,target=/mnt/ca_bundle,mode=0444 \
+    --mount=type=secret,id=pip_conf,target=/mnt/pip_conf,mode=0444 <<'EOF'
+set -eu
+if [ -s /mnt/ca_bundle ]; then export PIP_CERT=/mnt/ca_bundle; fi
+if [ -s /mnt/pip_conf ]; then export PIP_CONFIG_FILE=/mnt/pip_conf; fi
+export PYTHONDONTWRITEBYTECODE=1
+pip install --no-compile --only-binary :all: --require-hashes -r /mnt/requirements.txt
+EOF
+
+# ---------------------------------------------------------------------------------------------
 # For people who work on an application: a change is followed, what does not load is shown in the
-# browser, and a debugger can attach (PASTEBOX_DEBUGPY).
+# browser, and a debugger can attach (PASTEBOX_DEBUGPY). Byte code is looked for in /tmp alone.
 FROM standard AS dev
 
 USER 0
 RUN --mount=type=tmpfs,target=/tmp \
-    --mount=type=bind,source=entrypoint,target=/mnt \
-    --mount=type=secret,id=ca_bundle,target=/srv/ca_bundle,mode=0444 \
-    --mount=type=secret,id=pip_conf,target=/srv/pip_conf,mode=0444 <<'EOF'
-set -eu
-if [ -s /srv/ca_bundle ]; then export PIP_CERT=/srv/ca_bundle; fi
-if [ -s /srv/pip_conf ]; then export PIP_CONFIG_FILE=/srv/pip_conf; fi
-pip install --only-binary :all: --require-hashes -r /mnt/requirements-dev.txt
-chmod -R g=u /opt/pastebox
-EOF
+    --mount=type=bind,source=entrypoint,target=/srv \
+    --mount=type=bind,from=debugger-installed,source=/opt/pastebox,target=/mnt \
+    sh /srv/added.sh code
 
 ARG SOURCE_DATE_EPOCH=0
-RUN --mount=type=bind,source=entrypoint,target=/mnt python3 -B /mnt/sbom.py /
+RUN --mount=type=tmpfs,target=/tmp --mount=type=bind,source=entrypoint,target=/srv \
+    --mount=type=bind,from=debugger-installed,source=/opt/pastebox,target=/mnt \
+    sh /srv/added.sh names
 
 USER 10001:0
 EXPOSE 5678 9091

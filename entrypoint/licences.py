@@ -54,14 +54,14 @@ def of_debian(package: str, terms: str) -> str:
 
 def of_python(about: Message) -> str:
     """Return the licence that a distribution's metadata names."""
-    if about["License-Expression"]:
-        return str(about["License-Expression"])
+    if about.get("License-Expression"):
+        return str(about.get("License-Expression"))
     for classifier in about.get_all("Classifier", []):
         kind, _, rest = classifier.partition(" :: ")
         known = CLASSIFIERS.get(rest.rpartition(" :: ")[2])
         if kind == "License" and known:
             return known
-    return _one(about["License"] or about["Name"])
+    return _one(about.get("License") or about["Name"])
 
 
 def _parts(name: str) -> list[str]:

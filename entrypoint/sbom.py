@@ -88,7 +88,7 @@ def of_python(*roots: Path) -> Iterator[Component]:
             version,
             licences.of_python(about),
             f"pkg:pypi/{name.lower().replace('_', '-')}@{quote(version)}",
-            about["Home-page"] or "",
+            about.get("Home-page") or "",
             f"the metadata of {name}",
         )
 

@@ -16,15 +16,17 @@ SOURCES = ("Dockerfile", ".dockerignore", "Makefile", "pyproject.toml", "README.
 TARGETS = {
     "standard": "--no-cache",
     "slim": "--no-cache-filter collected --no-cache-filter slim",
+    "servers": "--no-cache-filter servers-installed --no-cache-filter servers",
+    "dev": "--no-cache-filter debugger-installed --no-cache-filter dev",
 }
 """Each with what makes its second build a new one."""
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_second_build_without_any_cache_is_the_same(make_image, docker, tmp_path):
     """Two checkouts of other dates and modes; identity is the digest of all layers and settings.
 
-    The second slim image is collected again, from the second standard image.
+    The second of the others is made again, from the second standard image.
     """
     built: dict[str, list[str]] = {target: [] for target in TARGETS}
     for number, mode in enumerate((0o644, 0o664)):
@@ -86,7 +88,18 @@ def test_the_order_in_a_layer_is_not_the_engines_choice(image, slim_image, docke
     The standard image's first layer stands on the base image, which has one way only.
     """
     first = 0 if image == slim_image else 2
-    entries = _entries(docker, image, tmp_path / "image.tar")
+    _has_one_order(_entries(docker, image, tmp_path / "image.tar"), first)
+
+
+@pytest.mark.parametrize("target", ["servers", "dev"])
+@pytest.mark.timeout(300)
+def test_nor_is_it_in_what_a_target_adds(target, make_image, docker, tmp_path):
+    image = make_image(f"pastebox:test-{target}", TARGET=target)
+    _has_one_order(_entries(docker, image, tmp_path / "image.tar"), 2)
+
+
+def _has_one_order(entries: Entries, first: int) -> None:
+    """Look at the layers from the ``first`` on."""
     layers: dict[int, list[str]] = {}
     for number, _, name in (entry.partition(":") for entry in entries if entry != "config"):
         layers.setdefault(int(number), []).append(name)

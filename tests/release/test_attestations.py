@@ -51,6 +51,8 @@ class Pushed(NamedTuple):
     """What the index says of the image."""
     statements: dict[str, dict[str, Any]]
     """What is stated of it, by the kind of the statement."""
+    revision: str
+    """The commit that it was built of."""
     hushed: str
     """A word out of a build secret."""
 
@@ -73,6 +75,7 @@ def pushed(registry: str, tmp_path_factory) -> Pushed:
     (folder / "Dockerfile").write_text(SCANNER)
     (folder / "scan").write_text(SCAN)
     (folder / "scan").chmod(0o755)
+    revision = call("git", "rev-parse", "HEAD", cwd=ROOT).strip()
     hushed = f"hushed-{uuid.uuid4().hex}"
     secrets = call("make", "--no-print-directory", "build-secrets", cwd=ROOT).split()
     pip_conf = Path(secrets[-1].partition("src=")[2]).read_text()
@@ -99,7 +102,7 @@ def pushed(registry: str, tmp_path_factory) -> Pushed:
     _, manifest = ask(registry, f"pastebox/manifests/{beside['digest']}")
     statements = [ask(registry, f"pastebox/blobs/{one['digest']}")[1] for one in manifest["layers"]]
     by_kind = {one["predicateType"]: one for one in statements}
-    return Pushed(f"{registry}/pastebox@{digest}", image, by_kind, hushed)
+    return Pushed(f"{registry}/pastebox@{digest}", image, by_kind, revision, hushed)
 
 
 def leaves(node: object, name: str = "") -> Iterator[tuple[str, object]]:
@@ -120,11 +123,6 @@ def provenance(pushed: Pushed) -> dict[str, Any]:
     return found
 
 
-def revision() -> str:
-    """Return the commit that the image is built of."""
-    return call("git", "rev-parse", "HEAD", cwd=ROOT).strip()
-
-
 @pytest.mark.timeout(1200)
 def test_each_statement_is_about_the_image_that_was_pushed(pushed):
     assert len(pushed.statements) == 2
@@ -138,7 +136,7 @@ def test_the_provenance_has_the_dockerfile_the_base_image_and_the_arguments(push
     found = set(leaves(provenance(pushed)))
     names = {name: text for name, text in found if name.startswith("build-arg:")}
     assert names["build-arg:VERSION"] == __version__
-    assert names["build-arg:REVISION"] == revision()
+    assert names["build-arg:REVISION"] == pushed.revision
     assert {"build-arg:CREATED", "build-arg:SOURCE_DATE_EPOCH"} <= set(names)
     base = BASE.replace(":", "@")
     assert any(name == "uri" and f"/{base}" in str(text) for name, text in found), found
@@ -168,6 +166,6 @@ def test_what_is_pulled_by_digest_is_the_image(pushed):
         assert told.strip() == f"pastebox {__version__}"
         label = '{{index .Config.Labels "org.opencontainers.image.revision"}}'
         found = call("docker", "image", "inspect", "--format", label, pushed.name)
-        assert found.strip() == revision()
+        assert found.strip() == pushed.revision
     finally:
         call("docker", "image", "rm", "--force", pushed.name)
