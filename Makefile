@@ -214,6 +214,8 @@ up: image compose-secrets ## Start the wiki with PostgreSQL in containers (needs
 
 # How the source comes into the container: PROFILE=mounted or synced.
 PROFILE ?= mounted
+dev: TARGET = dev
+dev: IMAGE = pastebox-dev
 dev: image compose-secrets ## Work on the wiki in a container that follows edits (PROFILE=synced; needs docker)
 	DEV_UID=$$(id -u) DEV_GID=$$(id -g) docker compose -f compose.dev.yaml --profile $(PROFILE) \
 	  $(if $(filter synced,$(PROFILE)),watch,up --build)

@@ -186,6 +186,12 @@ def slim_image() -> str:
     return _built("slim")
 
 
+@pytest.fixture(scope="session")
+def dev_image() -> str:
+    """The target ``dev``; ``PASTEBOX_TEST_DEV_IMAGE`` names one that is already built."""
+    return _built("dev")
+
+
 @pytest.fixture
 def image(request: pytest.FixtureRequest) -> str:
     """The image under test: the standard one, unless the test is marked ``slim_too``."""
@@ -194,9 +200,9 @@ def image(request: pytest.FixtureRequest) -> str:
 
 @functools.cache
 def _built(kind: str) -> str:
-    if kind == "slim":
-        ready = os.environ.get("PASTEBOX_TEST_SLIM_IMAGE")
-        return ready or build_image("pastebox-slim:test", TARGET="slim")
+    if kind != "standard":
+        ready = os.environ.get(f"PASTEBOX_TEST_{kind.upper()}_IMAGE")
+        return ready or build_image(f"pastebox-{kind}:test", TARGET=kind)
     return os.environ.get("PASTEBOX_TEST_IMAGE") or build_image("pastebox:test")
 
 

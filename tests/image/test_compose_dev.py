@@ -69,7 +69,9 @@ class Tree:
 
 
 @pytest.fixture
-def tree(image: str, secrets_dir: Path, build_secrets: list[str], tmp_path: Path) -> Iterator[Tree]:
+def tree(
+    dev_image: str, secrets_dir: Path, build_secrets: list[str], tmp_path: Path
+) -> Iterator[Tree]:
     ignored = shutil.ignore_patterns("__pycache__", ".*_cache")
     shutil.copytree(ROOT / "examples/wiki", tmp_path / "tree/examples/wiki", ignore=ignored)
     shutil.copy(ROOT / "compose.dev.yaml", tmp_path / "tree")
@@ -77,7 +79,7 @@ def tree(image: str, secrets_dir: Path, build_secrets: list[str], tmp_path: Path
         directory.chmod(0o755)
     files = dict(re.findall(r"id=(\w+),src=(\S+)", " ".join(build_secrets)))
     given = {
-        "PASTEBOX_IMAGE": image,
+        "PASTEBOX_DEV_IMAGE": dev_image,
         "WIKI_DEV_IMAGE": "pastebox-wiki-dev:test",
         "CA_BUNDLE": files["ca_bundle"],
         "PIP_CONF": files["pip_conf"],

@@ -4,14 +4,6 @@ from __future__ import annotations
 
 import shutil
 
-import pytest
-
-
-@pytest.fixture(scope="session")
-def dev_image(standard_image, make_image):
-    assert standard_image
-    return make_image("pastebox-dev:test", TARGET="dev")
-
 
 def test_a_debugger_is_there_and_an_edit_is_followed(run, app_dir, readable, dev_image):
     """The application is mounted, as a directory; nothing else is said."""

@@ -77,7 +77,7 @@ class Workspace:
 
 @pytest.fixture
 def workspace(
-    image: str, build_secrets: list[str], docker: Callable[..., str]
+    dev_image: str, build_secrets: list[str], docker: Callable[..., str]
 ) -> Iterator[Callable[..., Workspace]]:
     cli = _cli()
     if os.geteuid() or not os.path.exists("/var/run/docker.sock"):
@@ -95,7 +95,7 @@ def workspace(
         for path in [base, *base.rglob("*")]:
             os.chown(path, WORKER, WORKER)
         environ = {name: text for name, text in os.environ.items() if name != "VENV"}
-        environ |= {"HOME": str(base), "PASTEBOX_IMAGE": image}
+        environ |= {"HOME": str(base), "PASTEBOX_DEV_IMAGE": dev_image}
         environ |= {"CA_BUNDLE": files["ca_bundle"], "PIP_CONF": files["pip_conf"]}
         made.append(Workspace(cli, folder, environ))
         return made[-1]
