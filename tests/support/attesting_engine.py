@@ -33,10 +33,12 @@ class Engine(NamedTuple):
     build_flags: str
 
 
-def missing() -> str:
-    """Say what an engine of our own would need, or nothing."""
+def missing(*, is_required: bool) -> str:
+    """Say why there is no such engine, or nothing; one of our own only where it is required."""
     if _keeps_attestations():
         return ""
+    if not is_required:
+        return "the engine does not keep attestations"
     if os.geteuid() != 0:
         return "the engine does not keep attestations, and only root can start another"
     for program in ("dockerd", "containerd", "ip"):
