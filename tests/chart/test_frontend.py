@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import re
@@ -109,3 +110,14 @@ def test_pages_come_from_the_application_and_files_from_nginx(pod: int):
     assert "<html" in page
     assert answer(pod, "/static-files/a.txt") == (200, "from nginx")
     assert answer(pod, "/no/such%20page?a=b")[0] == 404
+
+
+@pytest.mark.skipif(NGINX is None, reason="needs nginx: nginx is not installed")
+def test_a_redirect_leads_back_to_the_host_and_port_that_were_asked(pod: int):
+    for host in ("wiki.example:8443", "wiki.example", "[::1]:8080"):
+        connection = http.client.HTTPConnection("127.0.0.1", pod, timeout=20)
+        with contextlib.closing(connection):
+            connection.request("GET", "/page/How%20to%20write", headers={"Host": host})
+            response = connection.getresponse()
+            response.read()
+            assert response.getheader("Location") == f"http://{host}/page/How_to_write"

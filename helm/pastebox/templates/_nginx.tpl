@@ -20,6 +20,11 @@ http {
   fastcgi_temp_path /tmp/fastcgi;
   scgi_temp_path /tmp/scgi;
   uwsgi_temp_path /tmp/uwsgi;
+  # The port that the client asked for: Debian's parameters leave it out, and redirects would miss it.
+  map $http_host $with_port {
+    default "";
+    "~(?<digits>:[0-9]+)$" $digits;
+  }
   upstream application { server unix:{{ include "pastebox.socketPath" . }} max_fails=0; }
   server {
     listen {{ .Values.server.port }} default_server;
@@ -28,6 +33,7 @@ http {
     {{- end }}
     location / {
       include /etc/nginx/{{ $kind }}_params;
+      {{ $kind }}_param HTTP_HOST $host$with_port;
       {{ $kind }}_pass application;
       {{ $kind }}_buffering off;
       {{ $kind }}_read_timeout 1h;
