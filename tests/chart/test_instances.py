@@ -121,6 +121,21 @@ def test_a_changed_instance_makes_a_new_pod():
     assert checksum(two()) != checksum(changed)
 
 
+def test_what_is_loaded_in_place_is_what_the_instances_say():
+    """Which there are, and on which ports, is a part of the pod."""
+
+    def pod_of(**ports: int) -> object:
+        instances = {name: {"ini": f"{INI}port = {port}\n"} for name, port in ports.items()}
+        return render({"instances": instances, **reloads}).workload
+
+    reloads = {"config": {"onChange": "reload"}}
+    same = {n: {"ini": with_port(p) + "x = 1\n"} for n, p in (("a", 8081), ("b", 8082))}
+    pod = pod_of(a=8081, b=8082)
+    assert render({"instances": same, **reloads}).workload == pod
+    for other in ({"a": 8081}, {"a": 8081, "b": 8083}, {"a": 8081, "b": 8082, "c": 8083}):
+        assert pod_of(**other) != pod
+
+
 def test_a_pod_to_look_around_in_serves_none():
     assert render(two(diagnosticMode={"enabled": True})).env["PASTEBOX_MODE"] == "sleep"
 
