@@ -209,7 +209,10 @@ def _built(kind: str) -> str:
 def build_image(tag: str, flags: str = "", tree: Path = ROOT, **more: str) -> str:
     """Build the image by the command that people use."""
     words = ["make", "--no-print-directory", "image", f"IMAGE={tag}"]
-    words += [f"BUILD_FLAGS=--quiet {flags}", *(f"{name}={text}" for name, text in more.items())]
+    words += [
+        f"BUILD_FLAGS=--progress=plain {flags}",
+        *(f"{name}={text}" for name, text in more.items()),
+    ]
     answer = subprocess.run(
         words,
         cwd=tree,
@@ -218,7 +221,7 @@ def build_image(tag: str, flags: str = "", tree: Path = ROOT, **more: str) -> st
         timeout=600,
         check=False,
     )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert answer.returncode == 0, (answer.stdout + answer.stderr)[-9000:]
     return tag
 
 
