@@ -12,20 +12,19 @@ import signal
 import subprocess
 import sys
 import tarfile
-import uuid
 import zipfile
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
 import yaml
+from chart_render import CHART
 from helm_program import helm_program
-from release_stand import call, wait_for
+from release_stand import call, chart_through, wait_for
 
 from pastebox import __version__
 
 ROOT = Path(__file__).parents[2]
-CHART = ROOT / "helm/pastebox"
 APPLICATION = """\
 def make_app(global_conf, **local_conf):
     def app(environ, start_response):
@@ -149,24 +148,11 @@ def contents(package: Path) -> dict[str, bytes]:
 @pytest.mark.chart
 def test_the_chart_comes_back_from_a_registry_as_it_was(registry, tmp_path):
     """Packaged, pushed, pulled by its version, and rendered: the same objects as from here."""
-    helm = helm_program()
-    package = f"pastebox-{__version__}.tgz"
-    home = {"HELM_CACHE_HOME": str(tmp_path / "cache"), "HELM_CONFIG_HOME": str(tmp_path / "conf")}
-    env = os.environ | home | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
-    call(helm, "package", CHART, "--destination", tmp_path, env=env)
-    # a place of this run's own: whoever else pushes the same version does not meet it
-    place = f"oci://{registry}/{uuid.uuid4().hex}"
-    call(helm, "push", tmp_path / package, place, env=env)
-    pulled = tmp_path / "pulled"
-    pulled.mkdir()
-    words = ("--version", __version__, "--destination", pulled)
-    call(helm, "pull", f"{place}/pastebox", *words, env=env)
-    assert contents(pulled / package) == contents(tmp_path / package)
+    package, pulled = chart_through(registry, tmp_path)
+    assert contents(pulled) == contents(package)
     (tmp_path / "app.ini").write_text(INI)
     values = ("--set-file", f"config.ini={tmp_path / 'app.ini'}")
-    both = [
-        call(helm, "template", "wiki", chart, *values, env=env)
-        for chart in (CHART, pulled / package)
-    ]
+    words = (helm_program(), "template", "wiki")
+    both = [call(*words, chart, *values) for chart in (CHART, pulled)]
     assert both[0] == both[1]
     assert "kind: Deployment" in both[0]

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import shutil
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chart_render import CHART
+from helm_program import helm_program
+
+from pastebox import __version__
 
 CONFIG = """\
 version: 0.1
@@ -47,8 +54,14 @@ def wait_for(server: subprocess.Popen, log: Path, pattern: str) -> str:
 
 
 @contextlib.contextmanager
-def serving(program: str, folder: Path) -> Iterator[str]:
+def registry_in(folder: Path) -> Iterator[str]:
     """Serve a registry that keeps its content in a folder; its address is on a free port."""
+    program = shutil.which("docker-registry")
+    if program is None:
+        reason = "needs docker-registry: docker-registry is not installed"
+        if "docker-registry" in os.environ.get("PASTEBOX_REQUIRE", ""):
+            pytest.fail(reason)
+        pytest.skip(reason)
     (folder / "config.yml").write_text(CONFIG % {"root": folder / "data"})
     log = folder / "log"
     with log.open("wb") as file:
@@ -59,3 +72,19 @@ def serving(program: str, folder: Path) -> Iterator[str]:
     finally:
         server.kill()
         server.wait()
+
+
+def chart_through(registry: str, folder: Path) -> tuple[Path, Path]:
+    """Package the chart, push it and pull it by its version; return both archives."""
+    helm, package = helm_program(), f"pastebox-{__version__}.tgz"
+    home = {"HELM_CACHE_HOME": str(folder / "cache"), "HELM_CONFIG_HOME": str(folder / "conf")}
+    env = os.environ | home | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+    call(helm, "package", CHART, "--destination", folder, env=env)
+    # a place of this run's own: whoever else pushes the same version does not meet it
+    place = f"oci://{registry}/{uuid.uuid4().hex}"
+    call(helm, "push", folder / package, place, env=env)
+    pulled = folder / "pulled"
+    pulled.mkdir()
+    words = ("--version", __version__, "--destination", pulled)
+    call(helm, "pull", f"{place}/pastebox", *words, env=env)
+    return folder / package, pulled / package
