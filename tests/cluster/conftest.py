@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from cluster_database import start_database
-from cluster_images import Images, build_app, build_images, example_values
+from cluster_images import Images, build_app, build_images, build_variant, example_values
 from kube import Namespace
 
 _NAMESPACES = pytest.StashKey[list[Namespace]]()
@@ -45,6 +45,24 @@ def images() -> Images:
 def app_image(images: Images) -> str:
     """The small application of the image ring on pastebox."""
     return build_app(images.pastebox)
+
+
+@pytest.fixture(scope="session")
+def newer_wiki(images: Images) -> str:
+    """The wiki again, as the next version."""
+    return build_variant("newer", images.wiki)
+
+
+@pytest.fixture(scope="session")
+def skewed_wiki(images: Images) -> str:
+    """The wiki with what sets a pod's clock off."""
+    return build_variant("skewed", images.wiki)
+
+
+@pytest.fixture(scope="session")
+def nginx(images: Images) -> str:
+    """The nginx of the chart's ``frontend``."""
+    return build_variant("nginx", images.wiki)
 
 
 @pytest.fixture

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
+from app_process import wait_until
 from cluster_database import ask
-from cluster_installs import SETS_UP, pod_that_says
+from cluster_installs import BEGINS, SETS_UP, pod_that_says
+from cluster_lock_servers import ApiServer, DatabaseServer, LockServer
+from cluster_pods import exit_codes
 from helms import Helm3
-from kube import Namespace
+from kube import PATIENCE_S, Namespace
 
 # Longer than the time between two renewals of a lock.
 SLOW = {"overlays": {"slow.ini": "[app:main]\nwiki.setup_delay = 15\n"}}
@@ -40,12 +44,25 @@ def test_a_lock_lost_in_a_setup_ends_it_and_another_one_begins(
     assert {pod.name: pod.restarts for pod in database.pods()}[loser] > 0
 
 
-def test_pods_wait_for_a_lock_whose_server_comes_later(database, wiki_values):
-    database.run("scale", "deployment/db", "--replicas=0")
-    database.run("wait", "--for=delete", "pod", "--selector=app=db", "--timeout=120s", timeout=150)
-    values = wiki_values(setup={"lock": "postgresql", "waitFor": ""}, replicas=2)
+@pytest.mark.parametrize("server_of", [ApiServer, DatabaseServer])
+def test_a_server_that_is_away_and_away_again_in_a_setup_is_waited_for(
+    database, wiki_values, server_of: Callable[[Namespace], LockServer]
+):
+    server = server_of(database)
+    server.go_away()
+    values = wiki_values(**server.values, replicas=2)
     Helm3(database.name).install("wiki", values, "--wait=false")
-    pod_that_says(database, "waiting for the database")
-    database.run("scale", "deployment/db", "--replicas=1")
+    pod_that_says(database, server.waiting)
+    server.come_back()
+    loser = pod_that_says(database, BEGINS)
+    server.go_away()
+    wait_until(
+        lambda: exit_codes(database).get(loser) == 75,
+        "the end of the loser",
+        PATIENCE_S,
+        pause_s=0.3,
+    )
+    server.let_go()
+    server.come_back()
     database.rolled_out("deployment/wiki-pastebox")
-    assert ask(database, "SELECT count(*), count(finished_at) FROM setup_run") == ["1|1"]
+    assert ask(database, "SELECT count(finished_at) FROM setup_run") == ["1"]

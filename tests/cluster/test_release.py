@@ -7,17 +7,9 @@ from typing import Any
 import pytest
 from app_process import wait_until
 from cluster_database import ask
+from cluster_visits import NODE_PORT, reader_of
 from helms import Helm3, Helm4, HelmError
-from kube import PATIENCE_S, Namespace, node_address
-from wiki_reader import Reader
-
-NODE_PORT = {"service": {"type": "NodePort"}}
-
-
-def reader_of(namespace: Namespace, service: str = "wiki-pastebox") -> Reader:
-    """A visitor who comes through the Service."""
-    (port,) = namespace.get("service", service)["spec"]["ports"]
-    return Reader(f"http://{node_address()}:{port['nodePort']}")
+from kube import PATIENCE_S, Namespace
 
 
 @pytest.fixture(params=[Helm3, Helm4], ids=["helm-3", "helm-4"])

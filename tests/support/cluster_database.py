@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
+from app_process import wait_until
 from kube import PATIENCE_S, Namespace
 
 PASSWORD = "a-password-for-the-wiki"
 LABELS = {"app": "db"}
+_URL = f"postgresql://wiki:{PASSWORD}@127.0.0.1/wiki"
+_PSQL = ("exec", "deployment/db", "--", "psql", _URL, "-qAt")
+_WIKI_LOCK = 0x77696B69
+_HOLDER = (
+    "SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory'"
+    f" AND granted AND objid = {_WIKI_LOCK} AND query LIKE '%pg_sleep%'"
+    " AND pid <> pg_backend_pid()"
+)
 
 
 def start_database(namespace: Namespace, image: str) -> None:
@@ -63,8 +73,36 @@ def _pod(image: str) -> dict[str, Any]:
 
 def ask(namespace: Namespace, statement: str) -> list[str]:
     """Return the rows of a statement, as psql prints them."""
-    words = ["exec", "deployment/db", "--", "psql", f"postgresql://wiki:{PASSWORD}@127.0.0.1/wiki"]
-    return namespace.run(*words, "-qAt", "-c", statement, timeout=PATIENCE_S).splitlines()
+    return namespace.run(*_PSQL, "-c", statement, timeout=PATIENCE_S).splitlines()
+
+
+class HeldSetups:
+    """Setups of the wiki that wait at their beginning, for the lock that each takes for itself."""
+
+    def __init__(self, namespace: Namespace) -> None:
+        self._namespace = namespace
+        statement = f"SELECT pg_advisory_lock({_WIKI_LOCK}), pg_sleep(3600)"
+        words = ("kubectl", "--namespace", namespace.name, *_PSQL, "-c", statement)
+        self._session = subprocess.Popen(
+            words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        wait_until(
+            lambda: ask(namespace, _HOLDER),
+            "the lock of the wiki's setups",
+            PATIENCE_S,
+            pause_s=0.3,
+        )
+
+    def let_go(self) -> None:
+        """Let them go on."""
+        ended = ask(self._namespace, f"SELECT pg_terminate_backend(pid) FROM ({_HOLDER}) AS one")
+        assert ended == ["t"]
+        self._session.wait(PATIENCE_S)
+
+
+def add_secret(namespace: Namespace, name: str, **texts: str) -> None:
+    """Make a Secret, or change it."""
+    namespace.apply(_secret(name, **texts))
 
 
 def _secret(name: str, **texts: str) -> dict[str, Any]:

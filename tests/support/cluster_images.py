@@ -52,6 +52,14 @@ def build_app(pastebox: str) -> str:
     return name
 
 
+def build_variant(target: str, wiki: str) -> str:
+    """Build what ``tests/cluster/variants.Dockerfile`` makes of the wiki's image; load it."""
+    name, file = _name(target), "--file=tests/cluster/variants.Dockerfile"
+    _build(name, file, f"--target={target}", f"--build-arg=WIKI_IMAGE={wiki}", "tests/cluster")
+    load_images(name)
+    return name
+
+
 def example_values(name: str, image: str, **more: Any) -> dict[str, Any]:
     """Values of an example of the chart with an image of the nodes, and others laid over them."""
     given = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())

@@ -16,6 +16,8 @@ SLOW_SETUP = "[app:main]\nwiki.setup_delay = 6\n"
 """Long enough to be found and killed in the middle, also on a busy machine."""
 SETS_UP = "pastebox-wiki setup: waiting elapsed_s=1"
 """The wiki says it in the middle of a setup that was made to take its time."""
+BEGINS = "running setup_app()"
+"""Pastebox says it where a setup begins."""
 
 
 class Install(NamedTuple):
@@ -52,7 +54,10 @@ def install_cold(
     given = {**values, "replicas": replicas}
     Helm3(namespace.name).install("wiki", given, "--wait=false")
     if kills:
-        _kill_the_leader(namespace)
+        kill_in(
+            namespace,
+            wait_until(lambda: _leader(namespace), "a setup that begins", PATIENCE_S, pause_s=0.2),
+        )
     namespace.rolled_out("deployment/wiki-pastebox", PATIENCE_S * 2)
     restarts = sum(pod.restarts for pod in namespace.pods())
     waited = [_waited(item) for item in _items(namespace)]
@@ -73,16 +78,15 @@ def _items(namespace: Namespace) -> list[dict[str, Any]]:
     return list(namespace.get("pods", selector)["items"])
 
 
-def _kill_the_leader(namespace: Namespace) -> None:
-    """Kill every process of the pod that sets up, in the middle of it."""
-    name = wait_until(lambda: _leader(namespace), "a setup that begins", PATIENCE_S, pause_s=0.2)
+def kill_in(namespace: Namespace, name: str) -> None:
+    """Kill every process of a pod, and wait until it starts again."""
     # Its PID 1 cannot be killed from within, and ends with the process that it started; whether
     # this command lives to say how it ended is chance.
     with contextlib.suppress(AssertionError):
         namespace.run("exec", name, "--container", "app", "--", "sh", "-c", "kill -9 -1")
     wait_until(
         lambda: any(pod.name == name and pod.restarts for pod in namespace.pods()),
-        "the restart of the leader",
+        f"the restart of {name}",
         PATIENCE_S,
         pause_s=1,
     )
@@ -102,8 +106,10 @@ def pod_that_says(namespace: Namespace, text: str) -> str:
 
     def found() -> str:
         for pod in namespace.pods():
-            if pod.phase == "Running" and text in namespace.logs(pod.name):
-                return pod.name
+            # One that goes away meanwhile has no log any more.
+            with contextlib.suppress(AssertionError):
+                if pod.phase == "Running" and text in namespace.logs(pod.name):
+                    return pod.name
         return ""
 
     return wait_until(found, f"a pod that says {text}", PATIENCE_S, pause_s=0.2)

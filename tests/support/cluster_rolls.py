@@ -6,6 +6,7 @@ from typing import Any
 
 from app_process import wait_until
 from cluster_images import image_values
+from cluster_visits import page_of
 from helms import Helm3
 from kube import PATIENCE_S, Namespace, node_address
 from service_load import ServiceLoad
@@ -102,7 +103,7 @@ class ByChart(Deployed):
         for item in self._pods():
             pod = item["metadata"]["name"]
             wait_until(
-                lambda pod=pod: text in self._page_of(pod),
+                lambda pod=pod: text in page_of(self.namespace, pod),
                 f"{text} of {pod}",
                 PATIENCE_S,
                 pause_s=1,
@@ -115,12 +116,6 @@ class ByChart(Deployed):
         self._values["config"]["ini"] = INI.replace("hello", text.strip())
         self._helm.upgrade("app", self._values)
         return text
-
-    def _page_of(self, pod: str) -> str:
-        ask = (
-            "import urllib.request as r; print(r.urlopen('http://127.0.0.1:8080/').read().decode())"
-        )
-        return self.namespace.run("exec", pod, "--container=app", "--", "python", "-c", ask)
 
 
 _WAITRESS = """\

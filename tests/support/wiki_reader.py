@@ -29,17 +29,26 @@ class Reader:
 
     def write(self, name: str, text: str) -> None:
         """Write a page as a browser does."""
-        _status, form = self.read(f"/page/{name}/edit")
+        self.send(self.form(name), text)
+
+    def form(self, name: str) -> dict[str, str]:
+        """Open the form of a page; return what it holds."""
+        path = f"/page/{name}/edit"
+        _status, form = self.read(path)
         token = re.search(r'name="csrf_token" value="([^"]+)"', form)
         base = re.search(r'name="base" value="([^"]*)"', form)
         assert token, form
         assert base, form
-        fields = {"csrf_token": token[1], "base": base[1], "text": text, "summary": ""}
-        fields |= {"author": "", "save": "save"}
+        return {"path": path, "csrf_token": token[1], "base": base[1]}
+
+    def send(self, form: dict[str, str], text: str) -> None:
+        """Send a form that was opened, whenever that was."""
+        fields = {**form, "text": text, "summary": "", "author": "", "save": "save"}
+        address = self.base + fields.pop("path")
         request = urllib.request.Request(
-            f"{self.base}/page/{name}/edit",
+            address,
             data=urllib.parse.urlencode(fields).encode(),
-            headers={"Origin": self.base, "Referer": f"{self.base}/page/{name}/edit"},
+            headers={"Origin": self.base, "Referer": address},
         )
         with self.opener.open(request, timeout=20) as answer:
             assert text in answer.read().decode()
