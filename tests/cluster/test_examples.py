@@ -11,7 +11,7 @@ from functools import partial
 from app_process import wait_until
 from cluster_database import PASSWORD, add_secret, ask
 from cluster_images import example_values, image_values
-from cluster_visits import NODE_PORT, addresses, page_of, reader_of
+from cluster_visits import NODE_PORT, addresses, page_of, reader_of, wait_for_tests
 from helms import Helm3
 from kube import PATIENCE_S
 from wiki_reader import Reader, assert_apart
@@ -67,7 +67,7 @@ def test_the_example_of_instances_serves_five_wikis_and_follows_them(database, i
     found = addresses(database, "wikis")
     assert list(found) == names
     assert_apart(list(found.values()))
-    helm.test("wikis")
+    wait_for_tests(helm, "wikis")
 
     before = {pod.name for pod in database.serving(2)}
     changed = copy.deepcopy(values)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from app_process import wait_until
 from cluster_database import ask
-from cluster_visits import NODE_PORT, reader_of
+from cluster_visits import NODE_PORT, reader_of, wait_for_tests
 from helms import Helm3, Helm4, HelmError
 from kube import PATIENCE_S, Namespace
 
@@ -24,7 +24,7 @@ def test_a_release_from_its_installation_to_its_end(helm, database, wiki_values)
     reader = reader_of(database)
     assert "Wiki" in reader.read("/")[1]
     reader.write("Kept", "This page outlives every pod.")
-    helm.test("wiki")
+    wait_for_tests(helm, "wiki")
     assert len(database.serving(2)) == 2
     assert ask(database, "SELECT count(*) FROM setup_run") == ["1"]
 
@@ -34,7 +34,7 @@ def test_a_release_from_its_installation_to_its_end(helm, database, wiki_values)
     helm.upgrade("wiki", changed)
     assert not first & {pod.name for pod in database.serving(2)}
     assert "Renamed" in reader.read("/")[1]
-    helm.test("wiki")
+    wait_for_tests(helm, "wiki")
 
     helm.upgrade("wiki", changed | {"replicas": 3})
     database.serving(3)

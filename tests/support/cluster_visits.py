@@ -6,6 +6,7 @@ import urllib.error
 from functools import partial
 
 from app_process import wait_until
+from helms import Helm3, Helm4, HelmError
 from kube import PATIENCE_S, Namespace, node_address
 from wiki_reader import Reader
 
@@ -46,3 +47,16 @@ def page_of(namespace: Namespace, pod: str, port: int = 8080) -> str:
         f"import urllib.request as r; print(r.urlopen('http://127.0.0.1:{port}/').read().decode())"
     )
     return namespace.run("exec", pod, "--container=app", "--", "python", "-c", ask)
+
+
+def wait_for_tests(helm: Helm3 | Helm4, release: str) -> None:
+    """Wait until ``helm test`` passes: it asks once, and a busy machine may be late with a page."""
+
+    def passes() -> bool:
+        try:
+            helm.test(release)
+        except HelmError:
+            return False
+        return True
+
+    wait_until(passes, f"helm test {release} to pass", PATIENCE_S)
