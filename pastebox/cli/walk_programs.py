@@ -41,7 +41,7 @@ def programs(
     for one in sorted(found, key=lambda one: one.priority):
         yield from told(one)
     for path in sorted(glob.glob(os.path.join(settings.supervisor_dir, "*.conf"))):
-        yield from _of_file(path)
+        yield from _of_file(path, environ)
     yield (
         f"a stop: {daemon.stop_seconds:g} s for all of them together: drain_delay"
         f" {settings.drain_delay:g}, drain_timeout {settings.drain_timeout:g}, spare {SPARE_S:g}"
@@ -77,7 +77,7 @@ def _essential(is_essential: bool, together: str = "") -> str:  # noqa: FBT001  
     return "essential: when it has ended, all end with its status"
 
 
-def _of_file(path: str) -> Iterator[str]:
+def _of_file(path: str, environ: Mapping[str, str]) -> Iterator[str]:
     """Say what supervisor will find in an operator's file, as far as that is ours to know."""
     parser = configparser.RawConfigParser(strict=False, inline_comment_prefixes=(";", "#"))
     try:
@@ -89,15 +89,24 @@ def _of_file(path: str) -> Iterator[str]:
         if section.startswith(_KINDS):
             name, command = section.partition(":")[2], parser.get(section, "command", fallback="")
             yield f"{name}: {command}  ({path})"
-            own = _own_of(parser, section, path)
+            own = _own_of(parser, section, path, environ)
             yield f"  {_essential(own.essential, own.together)}"
             yield f"  {own.restarts} restarts"
         elif section.startswith("group:"):
             yield f"{section}  ({path})"
 
 
-def _own_of(parser: configparser.RawConfigParser, section: str, path: str) -> OwnOptions:
+def _own_of(
+    parser: configparser.RawConfigParser, section: str, path: str, environ: Mapping[str, str]
+) -> OwnOptions:
+    """Read them as supervisor does, which puts a variable in the place of ``%(ENV_X)s``."""
+    given = {f"ENV_{name}": text for name, text in environ.items()}
     try:
-        return own_options(lambda name, default: parser.get(section, name, fallback=default))
-    except ValueError as error:
-        raise ConfigError(str(error), file=path, section=section) from None
+        return own_options(
+            lambda name, default: parser.get(section, name, fallback=default) % given
+        )
+    except KeyError as error:
+        told = f"%({error.args[0]})s has no value"
+    except (TypeError, ValueError) as error:
+        told = str(error)
+    raise ConfigError(told, file=path, section=section)

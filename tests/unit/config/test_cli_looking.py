@@ -359,6 +359,7 @@ def test_explain_says_which_file_of_the_operator_cannot_be_read(mount, verb, tmp
         ("essential = maybe", "value 'maybe' for essential is not on or off"),
         ("restarts = many", "value 'many' for restarts is not a number from 0 to 999999999"),
         ("reload_signal = HUPP", "value 'HUPP' for reload_signal is not a signal"),
+        ("essential = %(ENV_NOWHERE)s", "%(ENV_NOWHERE)s has no value"),
     ],
 )
 @pytest.mark.usefixtures("good")
@@ -368,3 +369,19 @@ def test_explain_says_which_option_of_an_operator_is_wrong(mount, verb, tmp_path
     assert answer.code == 78
     assert f"{tmp_path}/bad.conf" in answer.text
     assert told in answer.text
+
+
+@pytest.mark.usefixtures("good")
+def test_explain_puts_variables_into_a_file_of_the_operator(mount, verb, tmp_path):
+    """As supervisor does, whose way to write them is another than that of the INI."""
+    pytest.importorskip("supervisor")
+    mount.environ["IS_ESSENTIAL"] = "yes"
+    (tmp_path / "more.conf").write_text(
+        "[program:extra]\ncommand = extra\nessential = %(ENV_IS_ESSENTIAL)s\n"
+    )
+    answer = verb(explain, mount.ini, mode="daemon", supervisor_dir=str(tmp_path))
+    assert answer.code == 0, answer.text
+    assert (
+        "essential: when it has ended, all end with its status"
+        in answer.text.partition("extra:")[2]
+    )
