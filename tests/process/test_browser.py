@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from app_process import wait_until
+from app_process import LIVE_RELOAD, wait_until
 from browser import Browser
 
 pytestmark = [pytest.mark.process, pytest.mark.browser]
@@ -27,13 +27,7 @@ def save(app, text):
 
 def test_browser_shows_a_broken_edit_and_loads_again_when_it_is_mended(serve):
     """Nobody touches the browser after its first page."""
-    app = serve(
-        code=PAGE,
-        PASTEBOX_RELOAD="events",
-        PASTEBOX_DEV="on",
-        PASTEBOX_LIVERELOAD="on",
-        PASTEBOX_LIVERELOAD_PORT="0",
-    )
+    app = serve(code=PAGE, **LIVE_RELOAD)
     app.wait_log("watching files=2")
     with Browser() as browser:
         browser.open(f"http://127.0.0.1:{app.port}/")

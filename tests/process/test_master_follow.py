@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from app_process import APP, Call, wait_until
+from app_process import APP, LIVE_RELOAD, Call, wait_until
 from contract_cases import CASES, ini_of, need
 from contract_wire import Place
 
@@ -394,13 +394,7 @@ def test_browser_is_told_to_load_again(serve, tmp_path):
     (package / "__init__.py").write_text("")
     (package / "page.css").write_text("a {}")
     (tmp_path / "helper.py").write_text('WORD = b"first"\n')
-    app = serve(
-        code="import wiki\n" + PAGE,
-        PASTEBOX_RELOAD="events",
-        PASTEBOX_DEV="on",
-        PASTEBOX_LIVERELOAD="on",
-        PASTEBOX_LIVERELOAD_PORT="0",
-    )
+    app = serve(code="import wiki\n" + PAGE, **LIVE_RELOAD)
     port = int(app.wait_log(r"browsers wait for changes on 127.0.0.1:(\d+)")[1])
     app.wait_log("watching files=")
     number = wait_until(lambda: number_of(app, port), "the script in the page")
@@ -428,13 +422,7 @@ def test_a_page_that_old_code_still_answers_is_loaded_again(serve, tmp_path, met
     """But nothing is posted twice for that."""
     helper = tmp_path / "helper.py"
     helper.write_text('WORD = b"first"\n')
-    app = serve(
-        code=PAGE,
-        PASTEBOX_RELOAD="events",
-        PASTEBOX_DEV="on",
-        PASTEBOX_LIVERELOAD="on",
-        PASTEBOX_LIVERELOAD_PORT="0",
-    )
+    app = serve(code=PAGE, **LIVE_RELOAD)
     port = int(app.wait_log(r"browsers wait for changes on 127.0.0.1:(\d+)")[1])
     app.wait_log("watching files=")
     number = number_of(app, port)

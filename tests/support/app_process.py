@@ -129,6 +129,13 @@ use = egg:waitress#main
 """
 
 SERVER = "host = 127.0.0.1\nport = 0\nthreads = 4"
+LIVE_RELOAD = {
+    "PASTEBOX_RELOAD": "events",
+    "PASTEBOX_DEV": "on",
+    "PASTEBOX_LIVERELOAD": "on",
+    "PASTEBOX_LIVERELOAD_PORT": "0",
+}
+"""Variables of somebody who develops with a browser beside the editor."""
 
 
 LOGGERS = """
